@@ -1,0 +1,28 @@
+"""The one place where 8-bit images become network tensors and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+
+def to_tensor(images: npt.NDArray[np.uint8]) -> Tensor:
+    """Turn uint8 ``(N, H, W, 3)`` into float32 ``(N, 3, H, W)`` in 0..1, laid out channels last."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(255)
+
+
+def to_image(output: Tensor) -> npt.NDArray[np.uint8]:
+    """Turn float ``(N, 3, H, W)`` in 0..1 into uint8 ``(N, H, W, 3)``: clipped, rounded half to even.
+
+    Rounding happens in float32: in bfloat16 white plus a half is 256 and would wrap to black.
+    """
+    levels = output.detach().float().mul(255).round_().clamp_(0, 255)
+    return levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+
+
+@torch.no_grad()
+def upscale_with(network: nn.Module, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Upscale one uint8 ``(H, W, 3)`` image with a torch network, in float32."""
+    return to_image(network(to_tensor(image[None])))[0]
