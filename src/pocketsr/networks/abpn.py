@@ -33,8 +33,8 @@ class ABPN(Network):
         residual: Where the input joins: ``"anchor"`` (the paper's), ``"feature"`` (first features added to the last,
             §3.2's FSRL), ``"nearest"`` and ``"bilinear"`` (image added after pixel shuffle), ``"none"``.
         expansion: Train the body as RepConv of this inner width; 0 trains plain convolutions. Folding gives the same
-            plain network either way. Only the body: an identity branch on every layer made training die (the first
-            outputs come out far too large).
+            plain network either way. The last layer then starts at zero: the identity branches make the first outputs
+            so large that training would otherwise switch the ReLU before it off for good and stay at the anchor.
     """
 
     def __init__(
@@ -54,6 +54,8 @@ class ABPN(Network):
         # The last two convolutions live in image space: +0.11 dB over five layers of 28 (authors' README).
         self.transition = nn.Conv2d(subpixels, subpixels, 3, padding=1)
         self.apply(_initialise)
+        if expansion:
+            nn.init.zeros_(self.transition.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         """Upscale ``(N, 3, H, W)`` to ``(N, 3, sH, sW)``, both 0..1."""

@@ -126,11 +126,19 @@ def _rewrite(stage: Stage, rewrites: Mapping[str, Rewrite]) -> Rewrite:
 
 def _state_to_resume(recipe: Recipe, folder: Path) -> Checkpoint:
     state = read_checkpoint(folder / STATE_FILE)
-    if state.recipe != recipe:
+    if not _is_continuation(recipe, state):
         raise CheckpointError(
-            f"{folder} was trained with another recipe ({state.recipe.name!r} or settings); resume with the same one or choose another folder"
+            f"{folder} was trained with another recipe ({state.recipe.name!r} or other settings); "
+            "resume with the same one or choose another folder"
         )
     return state
+
+
+def _is_continuation(recipe: Recipe, state: Checkpoint) -> bool:
+    """Whether all that decided the state is the same; stages still to come may differ."""
+    begun, past = state.recipe, state.stage + 1
+    same_past = begun.stages[:past] == recipe.stages[:past]
+    return same_past and (begun.network, begun.data, begun.seed) == (recipe.network, recipe.data, recipe.seed)
 
 
 def _enter_stage(
