@@ -188,23 +188,6 @@ class Minimum(Op):
         self._require(self.inputs[0].quantisation == self.output.quantisation, "quantisations differ")
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Resize(Op):
-    """Upscaling by a whole factor without weights; ``bilinear`` samples at half-pixel centres."""
-
-    factor: int
-    method: Literal["nearest", "bilinear"] = "nearest"
-
-    def output_size(self, size: Size) -> Size:
-        """Return both sides ``factor`` times longer."""
-        return size[0] * self.factor, size[1] * self.factor
-
-    def check(self) -> None:
-        """Same channels and quantisation on both sides."""
-        self._require(self.inputs[0].channels == self.output.channels, "channel counts differ")
-        self._require(self.inputs[0].quantisation == self.output.quantisation, "quantisations differ")
-
-
 @dataclasses.dataclass(frozen=True)
 class Graph:
     """Operators in the order they run, from one input to one output.

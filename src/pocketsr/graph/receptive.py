@@ -1,0 +1,30 @@
+"""The receptive field of a graph: how far around itself an output pixel looks, from the graph alone.
+
+Tiles that overlap by this much join without a seam, so the number must never be too small.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from pocketsr.graph.ops import Conv2D, DepthToSpace, Graph
+
+
+def receptive_field(graph: Graph) -> int:
+    """Return the low-resolution pixels that an output pixel depends on beyond its own, on the widest side.
+
+    A convolution of width k after the pixels were enlarged f times reaches (k − 1) / 2f; fractions are rounded up at
+    the end. Seven 3×3 convolutions in a row before depth-to-space give 7.
+    """
+    reach = {graph.input.name: Fraction(0)}
+    enlarged = {graph.input.name: 1}
+    for op in graph.ops:
+        factor = enlarged[op.inputs[0].name]
+        widest = max(reach[value.name] for value in op.inputs)
+        if isinstance(op, Conv2D):
+            widest += Fraction(max(op.weight.shape[1:3]) // 2, factor)
+        if isinstance(op, DepthToSpace):
+            factor *= op.block
+        reach[op.output.name], enlarged[op.output.name] = widest, factor
+    return math.ceil(reach[graph.output.name])

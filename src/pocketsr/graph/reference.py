@@ -1,0 +1,146 @@
+"""The exact executor: what a graph means, in numpy, one operator at a time.
+
+The integer path is the truth that every backend is compared with, bit for bit. It follows XNNPACK: sums are exact
+integers, the requantisation multiplier is (s_in · s_w) / s_out in float32, rounding is half to even.
+Slow and simple on purpose.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pocketsr.errors import ModelFileError, SettingError
+from pocketsr.graph.ops import Add, Array, Concat, Conv2D, DepthToSpace, Graph, Minimum, Op, Quantisation, Relu
+
+#: Values of an im2col block; rows are convolved in blocks of about this size so that memory stays small.
+_BLOCK_VALUES = 1 << 22
+
+
+def execute(graph: Graph, image: Array) -> Array:
+    """Run a graph.
+
+    Args:
+        graph: What to compute.
+        image: ``(N, H, W, C)``, int8 for an integer graph and float32 otherwise, in the units of the graph's input.
+
+    Returns:
+        ``(N, H', W', C')`` of the same dtype, in the units of the graph's output.
+
+    Raises:
+        SettingError: The image has another dtype or number of channels than the graph's input.
+        ModelFileError: An operator has no integer form here.
+    """
+    dtype = np.int8 if graph.is_integer else np.float32
+    if image.dtype != dtype or image.ndim != 4 or image.shape[3] != graph.input.channels:
+        raise SettingError(
+            f"the graph takes {np.dtype(dtype)} (N, H, W, {graph.input.channels}), not {image.dtype} {image.shape}"
+        )
+    arrays = {graph.input.name: image}
+    last_use = {value.name: index for index, op in enumerate(graph.ops) for value in op.inputs}
+    for index, op in enumerate(graph.ops):
+        arrays[op.output.name] = _run(op, [arrays[value.name] for value in op.inputs])
+        for value in op.inputs:
+            if last_use[value.name] == index and value != graph.output:
+                arrays.pop(value.name, None)
+    return arrays[graph.output.name]
+
+
+@functools.singledispatch
+def _run(op: Op, inputs: Sequence[Array]) -> Array:
+    raise ModelFileError(f"the reference executor does not know {type(op).__name__} on {inputs[0].dtype}")
+
+
+@_run.register
+def _conv(op: Conv2D, inputs: Sequence[Array]) -> Array:
+    if op.weight_scale is None:
+        return _relu_if(op.activation == "relu", _correlate(op, inputs[0], np.float32) + op.bias)
+    q_in, q_out = op.inputs[0].quantisation, op.output.quantisation
+    assert q_in is not None
+    assert q_out is not None
+    # Products of 8-bit integers summed in float64 stay far below 2^53: the sums are exact whatever the order.
+    centred = inputs[0].astype(np.float64) - q_in.zero_point
+    sums = _correlate(op, centred, np.float64) + op.bias
+    multiplier = np.float32(q_in.scale) * op.weight_scale / np.float32(q_out.scale)
+    scaled = sums.astype(np.float32) * multiplier
+    return _to_int8(scaled, q_out, op.activation)
+
+
+@_run.register
+def _add(op: Add, inputs: Sequence[Array]) -> Array:
+    q_out = op.output.quantisation
+    if q_out is None:
+        return _relu_if(op.activation == "relu", inputs[0] + inputs[1])
+    quantisations = [value.quantisation for value in op.inputs]
+    if any(quantisation is None or quantisation.scale != q_out.scale for quantisation in quantisations):
+        raise ModelFileError("integer sums are defined for equal scales only")
+    total = sum(
+        array.astype(np.int32) - quantisation.zero_point
+        for array, quantisation in zip(inputs, quantisations, strict=True)
+        if quantisation is not None
+    )
+    return _to_int8(np.asarray(total), q_out, op.activation)
+
+
+@_run.register
+def _concat(op: Concat, inputs: Sequence[Array]) -> Array:  # noqa: ARG001 - one signature for all
+    return np.concatenate(inputs, axis=3)
+
+
+@_run.register
+def _depth_to_space(op: DepthToSpace, inputs: Sequence[Array]) -> Array:
+    count, height, width, channels = inputs[0].shape
+    block, colours = op.block, channels // op.block**2
+    blocks = inputs[0].reshape(count, height, width, block, block, colours)
+    return blocks.transpose(0, 1, 3, 2, 4, 5).reshape(count, height * block, width * block, colours)
+
+
+@_run.register
+def _relu(op: Relu, inputs: Sequence[Array]) -> Array:
+    quantisation = op.output.quantisation
+    return np.maximum(inputs[0], inputs[0].dtype.type(quantisation.zero_point if quantisation else 0))
+
+
+@_run.register
+def _minimum(op: Minimum, inputs: Sequence[Array]) -> Array:
+    quantisation = op.output.quantisation
+    if quantisation is None:
+        return np.minimum(inputs[0], np.float32(op.bound))
+    level = np.rint(np.float32(op.bound) / np.float32(quantisation.scale)) + quantisation.zero_point
+    return np.minimum(inputs[0], np.int8(np.clip(level, -128, 127)))
+
+
+def _to_int8(centred: Array, quantisation: Quantisation, activation: str) -> Array:
+    """Round half to even, clamp around the zero point, and shift: ``centred`` is q − z before rounding."""
+    low = 0 if activation == "relu" else -128 - quantisation.zero_point
+    clamped = np.clip(np.rint(centred), max(low, -128 - quantisation.zero_point), 127 - quantisation.zero_point)
+    return (clamped + quantisation.zero_point).astype(np.int8)
+
+
+def _relu_if(wanted: bool, array: Array) -> Array:
+    return np.maximum(array, np.float32(0)) if wanted else array
+
+
+def _correlate(op: Conv2D, image: Array, dtype: Any) -> Array:
+    """Correlate ``(N, H, W, I)`` with the weights, zeros around, as matrix products over blocks of rows."""
+    outputs, kernel_height, kernel_width, group_inputs = op.weight.shape
+    count, height, width, _ = image.shape
+    top, left = kernel_height // 2, kernel_width // 2
+    padded = np.pad(image.astype(dtype, copy=False), ((0, 0), (top, top), (left, left), (0, 0)))
+    result = np.empty((count, height, width, outputs), dtype)
+    group_outputs = outputs // op.groups
+    rows = max(1, _BLOCK_VALUES // max(1, width * kernel_height * kernel_width * group_inputs))
+    for group in range(op.groups):
+        ins = slice(group * group_inputs, (group + 1) * group_inputs)
+        outs = slice(group * group_outputs, (group + 1) * group_outputs)
+        matrix = op.weight[outs].astype(dtype).reshape(group_outputs, -1).T
+        for n in range(count):
+            for first in range(0, height, rows):
+                block = padded[n, first : first + rows + 2 * top, :, ins]
+                windows = np.lib.stride_tricks.sliding_window_view(block, (kernel_height, kernel_width), (0, 1))
+                columns = windows.transpose(0, 1, 3, 4, 2).reshape(-1, matrix.shape[0])
+                result[n, first : first + rows, :, outs] = (columns @ matrix).reshape(-1, width, group_outputs)
+    return result
