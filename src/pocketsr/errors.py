@@ -9,6 +9,7 @@
     ├── SettingError          a setting is unknown, out of range, or clashes with another
     ├── DataError             a folder of images is empty, missing or laid out wrongly
     ├── CheckpointError       a training checkpoint cannot be read or continued
+    ├── LoweringError         a network does something that a model file cannot hold
     ├── ParityError           a model file does not compute what its network computes
     └── MissingExtraError     an optional package is not installed
 
@@ -70,6 +71,10 @@ class DataError(PocketsrError):
 
 class CheckpointError(PocketsrError):
     """A training checkpoint cannot be read or continued."""
+
+
+class LoweringError(PocketsrError):
+    """A network does something that a model file cannot hold."""
 
 
 class ParityError(PocketsrError):

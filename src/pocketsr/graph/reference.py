@@ -8,7 +8,7 @@ Slow and simple on purpose.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,19 @@ def execute(graph: Graph, image: Array) -> Array:
         SettingError: The image has another dtype or number of channels than the graph's input.
         ModelFileError: An operator has no integer form here.
     """
+    for name, array in _run_all(graph, image):
+        if name == graph.output.name:
+            return array
+    raise ModelFileError("the graph makes no output")
+
+
+def execute_all(graph: Graph, image: Array) -> dict[str, Array]:
+    """Run a graph as ``execute`` does and return every value by name: for looking inside, and for calibration."""
+    return dict(_run_all(graph, image))
+
+
+def _run_all(graph: Graph, image: Array) -> Iterator[tuple[str, Array]]:
+    """Yield every value as it is made; each is let go once no operator needs it."""
     dtype = np.int8 if graph.is_integer else np.float32
     if image.dtype != dtype or image.ndim != 4 or image.shape[3] != graph.input.channels:
         raise SettingError(
@@ -41,12 +54,13 @@ def execute(graph: Graph, image: Array) -> Array:
         )
     arrays = {graph.input.name: image}
     last_use = {value.name: index for index, op in enumerate(graph.ops) for value in op.inputs}
+    yield graph.input.name, image
     for index, op in enumerate(graph.ops):
         arrays[op.output.name] = _run(op, [arrays[value.name] for value in op.inputs])
+        yield op.output.name, arrays[op.output.name]
         for value in op.inputs:
-            if last_use[value.name] == index and value != graph.output:
+            if last_use[value.name] == index:
                 arrays.pop(value.name, None)
-    return arrays[graph.output.name]
 
 
 @functools.singledispatch

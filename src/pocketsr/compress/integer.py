@@ -1,0 +1,270 @@
+"""Integer-domain quantisation: training computes, bit for bit, what the int8 file will compute.
+
+Ordinary fake quantisation rounds real numbers and lets biases be; its errors cascade and 5 % of the bytes come out
+differently in the file. Here whole numbers q − z are carried from layer to layer in float32, which holds them exactly:
+
+    acc = conv(q − z, w_q) + b_q              w_q = clamp(round(w / s_w)),  b_q = round(b / (s_in · s_w))
+    y   = clamp(round(acc · (s_in · s_w) / s_out))
+
+Gradients pass every rounding unchanged. Scales of weights follow the largest weight of each output channel; scales of
+activations are learnt, starting from calibration. Image in and image out are at scale 1 and zero point −128, so the last
+operator saturates to 0..255 by itself and one step is one grey level.
+
+Knows graphs, not networks: whatever was traced can be quantised.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pocketsr.blocks import Network
+from pocketsr.compress.calibrate import Method, activation_maxima
+from pocketsr.errors import LoweringError
+from pocketsr.graph import Add, Concat, Conv2D, DepthToSpace, Graph, Minimum, Op, Quantisation, Relu, Value
+from pocketsr.graph.ops import Array
+from pocketsr.lower import trace
+from pocketsr.train.images import to_image
+from pocketsr.train.loop import Rewrite
+
+#: Sums must stay below this to be exact in float32.
+_EXACT = 1 << 24
+_PIXELS = Quantisation(1.0, -128)
+
+
+class IntegerNetwork(nn.Module):
+    """A float graph, quantised: forward computes the int8 file, backward trains it.
+
+    Args:
+        graph: Float graph from 0..255 to 0..255.
+        maxima: Largest absolute value of each graph value, from calibration; left out, scales start at 1 and a
+            checkpoint is expected to bring them.
+
+    Raises:
+        LoweringError: The graph holds an operator that has no integer form, or sums that float32 cannot hold.
+    """
+
+    def __init__(self, graph: Graph, maxima: Mapping[str, float] | None = None) -> None:
+        super().__init__()
+        self._ops = _without_saturation(graph)
+        self._plan = _Plan(graph.input, self._ops)
+        self._input, self._output = graph.input, self._ops[-1].output
+        self.scale = graph.output_size(1, 1)[0]
+        self.weights, self.biases, self.log_scales = nn.ParameterDict(), nn.ParameterDict(), nn.ParameterDict()
+        for op in self._ops:
+            if isinstance(op, Conv2D) and not _is_copy(op):
+                _require_exact_sums(op)
+                self.weights[op.output.name] = nn.Parameter(torch.from_numpy(op.weight.transpose(0, 3, 1, 2).copy()))
+                self.biases[op.output.name] = nn.Parameter(torch.from_numpy(op.bias.copy()))
+        for group in self._plan.learnt_groups:
+            peak = max((maxima or {}).get(name, 0.0) for name in self._plan.members(group))
+            levels = 255 if all(self._plan.zero_point(name) == -128 for name in self._plan.members(group)) else 127
+            self.log_scales[group] = nn.Parameter(torch.tensor(np.log(peak / levels) if peak > 0 else 0.0).float())
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Upscale ``(N, 3, H, W)`` to ``(N, 3, sH, sW)``, both 0..1; the output is a whole number of 255ths."""
+        centred = {self._input.name: torch.round(image * 255)}
+        for op in self._ops:
+            centred[op.output.name] = self._run(op, [centred[value.name] for value in op.inputs])
+        return centred[self._output.name] / 255
+
+    @torch.no_grad()
+    def graph(self) -> Graph:
+        """Return the integer graph that computes what ``forward`` computes."""
+        values = {self._input.name: dataclasses.replace(self._input, quantisation=_PIXELS)}
+        ops: list[Op] = []
+        for op in self._ops:
+            output = dataclasses.replace(op.output, quantisation=self._quantisation(op.output))
+            values[output.name] = output
+            inputs = tuple(values[value.name] for value in op.inputs)
+            if isinstance(op, Conv2D):
+                weight, bias, weight_scale = (array.numpy() for array in self._integers(op))
+                ops.append(
+                    Conv2D(
+                        inputs,
+                        output,
+                        np.ascontiguousarray(weight.transpose(0, 2, 3, 1)).astype(np.int8),
+                        bias.astype(np.int32),
+                        weight_scale,
+                        op.activation,
+                        op.groups,
+                    )
+                )
+            else:
+                ops.append(dataclasses.replace(op, inputs=inputs, output=output))
+        return Graph(values[self._input.name], values[self._output.name], tuple(ops))
+
+    # -- one operator ----------------------------------------------------------------------------------------------
+
+    def _run(self, op: Op, inputs: Sequence[Tensor]) -> Tensor:
+        if isinstance(op, Conv2D):
+            weight, bias, weight_scale = self._integers(op)
+            padding = (op.weight.shape[1] // 2, op.weight.shape[2] // 2)
+            acc = F.conv2d(inputs[0], weight, bias, padding=padding, groups=op.groups)
+            # In this order, in float32: XNNPACK's.
+            multiplier = self._scale(op.inputs[0]) * weight_scale / self._scale(op.output)
+            return self._clamped(_round(acc * multiplier[:, None, None]), op)
+        if isinstance(op, Add):
+            return self._clamped(inputs[0] + inputs[1], op)
+        if isinstance(op, Concat):
+            return torch.cat(list(inputs), dim=1)
+        if isinstance(op, DepthToSpace):
+            return _depth_to_space(inputs[0], op.block)
+        if isinstance(op, Relu):
+            return F.relu(inputs[0])
+        assert isinstance(op, Minimum)
+        return torch.clamp(inputs[0], max=float(np.rint(op.bound)))
+
+    def _clamped(self, centred: Tensor, op: Conv2D | Add) -> Tensor:
+        zero_point = self._plan.zero_point(op.output.name)
+        low = 0 if op.activation == "relu" else -128 - zero_point
+        return torch.clamp(centred, low, 127 - zero_point)
+
+    def _integers(self, op: Conv2D) -> tuple[Tensor, Tensor, Tensor]:
+        """Return integer weights ``(O, I, kh, kw)`` and biases ``(O,)``, held in float32, and weight scales ``(O,)``."""
+        if _is_copy(op):
+            ones = torch.from_numpy(op.weight.transpose(0, 3, 1, 2).copy())
+            return ones * 127, torch.zeros(len(ones)), torch.full((len(ones),), 1 / 127)
+        weight, bias = self.weights[op.output.name], self.biases[op.output.name]
+        # A channel of zeros has no scale of its own; any will do.
+        weight_scale = (weight.detach().abs().amax(dim=(1, 2, 3)) / 127).clamp_min(1e-8)
+        integers = torch.clamp(_round(weight / weight_scale[:, None, None, None]), -127, 127)
+        return integers, _round(bias / (self._scale(op.inputs[0]) * weight_scale)), weight_scale
+
+    def _scale(self, value: Value) -> Tensor:
+        group = self._plan.group(value.name)
+        return torch.exp(self.log_scales[group]) if group in self.log_scales else torch.ones(())
+
+    def _quantisation(self, value: Value) -> Quantisation:
+        return Quantisation(float(self._scale(value)), self._plan.zero_point(value.name))
+
+
+def quantise(network: Network, images: Iterable[Array] = (), *, method: Method = "minmax") -> IntegerNetwork:
+    """Fold, trace and quantise a network: post-training quantisation, and where integer training starts.
+
+    Args:
+        network: A float network.
+        images: Representative images, uint8 ``(H, W, 3)``; without any, scales wait for a checkpoint.
+        method: How ranges are taken from what was seen.
+    """
+    graph = trace(network)
+    representative = list(images)
+    maxima = activation_maxima(graph, representative, method=method) if representative else None
+    return IntegerNetwork(graph, maxima)
+
+
+def _rewrite(network: nn.Module, images: Iterable[Tensor]) -> nn.Module:
+    assert isinstance(network, Network)
+    return quantise(network, (to_image(image)[0] for image in images))
+
+
+#: What the training loop needs to begin a stage of integer arithmetic.
+REWRITES: Mapping[str, Rewrite] = {"integer": _rewrite}
+
+
+class _Plan:
+    """Which values share a scale, which scales are fixed at 1, and every value's zero point.
+
+    The image at both ends is at scale 1. Operators that copy bytes, and sums, keep one scale for all they touch, so a
+    sum of whole numbers stays one. Values that are never negative have zero point −128, the others 0.
+    """
+
+    def __init__(self, source: Value, ops: Sequence[Op]) -> None:
+        self._parents = {value.name: value.name for value in (source, *(op.output for op in ops))}
+        self._zero_points = {source.name: -128}
+        for op in ops:
+            first = op.inputs[0].name
+            if not isinstance(op, Conv2D) or _is_copy(op):
+                for value in op.inputs:
+                    self._join(op.output.name, value.name)
+            if isinstance(op, Conv2D | Add) and not _is_copy(op):
+                self._zero_points[op.output.name] = -128 if op.activation == "relu" else 0
+            else:
+                self._zero_points[op.output.name] = self._zero_points[first]
+            if isinstance(op, Concat) and len({self._zero_points[value.name] for value in op.inputs}) > 1:
+                raise LoweringError(f"{op.output.name}: values with and without negative numbers cannot share int8 bytes")
+        self._join(ops[-1].output.name, source.name)
+        self._pixel_group = self.group(source.name)
+
+    def group(self, name: str) -> str:
+        """Return the representative of all values that share a scale with this one."""
+        while self._parents[name] != name:
+            name = self._parents[name]
+        return name
+
+    def members(self, group: str) -> tuple[str, ...]:
+        """Return the values of a group."""
+        return tuple(name for name in self._parents if self.group(name) == group)
+
+    @property
+    def learnt_groups(self) -> tuple[str, ...]:
+        """Return the groups whose scale is not fixed at 1."""
+        groups = dict.fromkeys(self.group(name) for name in self._parents)
+        return tuple(group for group in groups if group != self._pixel_group)
+
+    def zero_point(self, name: str) -> int:
+        """Return the zero point of a value."""
+        return self._zero_points[name]
+
+    def _join(self, name: str, other: str) -> None:
+        self._parents[self.group(name)] = self.group(other)
+
+
+def _without_saturation(graph: Graph) -> tuple[Op, ...]:
+    """Return the operators less the clip at the end: 8 bits at scale 1 saturate to 0..255 by themselves."""
+    ops = list(graph.ops)
+    for index, op in enumerate(ops):
+        if isinstance(op, Minimum) and op.bound == 255 and _leads_to_end(ops[index + 1 :], op.output):
+            ops[index + 1 :] = [_renamed(later, op.output, op.inputs[0]) for later in ops[index + 1 :]]
+            del ops[index]
+            break
+    makers = [index for index, op in enumerate(ops) if isinstance(op, Conv2D | Add)]
+    last = makers[-1] if makers else -1
+    if not makers or not _leads_to_end(ops[last + 1 :], ops[last].output) or getattr(ops[last], "activation", "") != "relu":
+        raise LoweringError("an integer network must end in a clip to 0..255, a ReLU, or both")
+    return tuple(ops)
+
+
+def _leads_to_end(later: Sequence[Op], value: Value) -> bool:
+    """Whether only depth-to-space and the like come between a value and the output."""
+    for op in later:
+        if not isinstance(op, DepthToSpace | Minimum | Relu) or op.inputs != (value,):
+            return False
+        value = op.output
+    return True
+
+
+def _renamed(op: Op, old: Value, new: Value) -> Op:
+    return dataclasses.replace(op, inputs=tuple(new if value == old else value for value in op.inputs))
+
+
+def _is_copy(op: Op) -> bool:
+    """Whether a convolution only copies channels: 1×1, each row a single one, no bias."""
+    if not isinstance(op, Conv2D) or op.weight.shape[1:3] != (1, 1) or np.any(op.bias):
+        return False
+    rows = op.weight.reshape(len(op.weight), -1)
+    return bool(np.all(np.isin(rows, (0, 1))) and np.all(rows.sum(axis=1) == 1))
+
+
+def _require_exact_sums(op: Conv2D) -> None:
+    largest = int(np.prod(op.weight.shape[1:])) * 127 * 255
+    if largest >= _EXACT:
+        raise LoweringError(f"{op.output.name}: sums reach {largest}, float32 holds whole numbers up to {_EXACT}")
+
+
+def _round(x: Tensor) -> Tensor:
+    """Round half to even; the gradient passes as if nothing had happened."""
+    return x + (torch.round(x) - x).detach()
+
+
+def _depth_to_space(x: Tensor, block: int) -> Tensor:
+    """Pixel shuffle with channels in TensorFlow's order."""
+    count, channels, height, width = x.shape
+    colours = channels // block**2
+    blocks = x.reshape(count, block, block, colours, height, width).permute(0, 3, 4, 1, 5, 2)
+    return blocks.reshape(count, colours, height * block, width * block)

@@ -1,0 +1,114 @@
+"""Parity: a model file is written only if running it gives what its network gives."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pocketsr.errors import ParityError
+from pocketsr.graph import Graph
+from pocketsr.graph.tflite import write_model
+from pocketsr.spec import ModelSpec
+
+#: Largest difference of a float32 file from its network, as a part of the full range.
+FLOAT_TOLERANCE = 1e-4
+
+_Image = npt.NDArray[np.uint8]
+
+
+@dataclasses.dataclass(frozen=True)
+class Parity:
+    """What a comparison found.
+
+    Attributes:
+        images: Images compared.
+        values: Output values compared.
+        different: Output values that differ at all.
+        largest: Largest difference, as a part of the full range.
+    """
+
+    images: int
+    values: int
+    different: int
+    largest: float
+
+
+def write_checked(
+    graph: Graph,
+    spec: ModelSpec,
+    path: Path,
+    *,
+    forward: Callable[[_Image], npt.NDArray[np.floating]],
+    images: Iterable[_Image],
+) -> Parity:
+    """Write a model file after running it with LiteRT on real images.
+
+    Args:
+        graph: What to write.
+        spec: Its description.
+        path: Where to write; nothing is left there if the check fails.
+        forward: The network: uint8 ``(H, W, 3)`` to float ``(sH, sW, 3)`` in levels 0..255, not rounded.
+        images: Low-resolution images to compare on; at least one.
+
+    Returns:
+        What the comparison found.
+
+    Raises:
+        ParityError: An int8 file differs in a single byte, a float32 file by more than ``FLOAT_TOLERANCE``.
+    """
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".pocketsr-") as folder:
+        candidate = Path(folder) / path.name
+        write_model(graph, spec, candidate)
+        parity = compare(candidate, forward, list(images))
+        allowed = 0.0 if graph.is_integer else FLOAT_TOLERANCE
+        if parity.largest > allowed:
+            raise ParityError(
+                f"{path.name} does not compute what its network computes: {parity.different} of {parity.values} values "
+                f"differ, by up to {parity.largest:.2e} of full range ({allowed:g} is allowed); nothing was written"
+            )
+        candidate.replace(path)
+    return parity
+
+
+def compare(file: Path, forward: Callable[[_Image], npt.NDArray[np.floating]], images: Sequence[_Image]) -> Parity:
+    """Run a model file and a network on the same images and count the differences.
+
+    Raises:
+        ParityError: There are no images to compare on.
+    """
+    if not images:
+        raise ParityError("a model file is checked on real images; at least one is needed")
+    run = _litert(file)
+    values = different = 0
+    largest = 0.0
+    for image in images:
+        expected = forward(image).astype(np.float64)
+        difference = np.abs(run(image) - expected) / 255
+        values += difference.size
+        different += int(np.count_nonzero(difference))
+        largest = max(largest, float(difference.max()))
+    return Parity(len(images), values, different, largest)
+
+
+def _litert(file: Path) -> Callable[[_Image], npt.NDArray[np.float64]]:
+    """Return the file as a function from an image to its raw output in levels 0..255, not rounded where it is float."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(file), num_threads=1)
+    source = interpreter.get_input_details()[0]
+
+    def run(image: _Image) -> npt.NDArray[np.float64]:
+        interpreter.resize_tensor_input(source["index"], (1, *image.shape))
+        interpreter.allocate_tensors()
+        levels = image[None].astype(np.int16) - 128 if source["dtype"] == np.int8 else image[None]
+        interpreter.set_tensor(source["index"], levels.astype(source["dtype"]))
+        interpreter.invoke()
+        output = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0].astype(np.float64)
+        return output + 128 if source["dtype"] == np.int8 else output
+
+    return run
