@@ -23,6 +23,13 @@ def to_image(output: Tensor) -> npt.NDArray[np.uint8]:
 
 
 @torch.no_grad()
+def to_levels(network: nn.Module, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Run a network on one uint8 ``(H, W, 3)`` image; return float ``(sH, sW, 3)`` in levels 0..255, not rounded."""
+    output: Tensor = network(to_tensor(image[None]))[0]
+    return output.permute(1, 2, 0).mul(255).numpy()
+
+
+@torch.no_grad()
 def upscale_with(network: nn.Module, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Upscale one uint8 ``(H, W, 3)`` image with a torch network, in float32."""
     return to_image(network(to_tensor(image[None])))[0]

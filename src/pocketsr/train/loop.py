@@ -118,6 +118,13 @@ def network_for(recipe: Recipe, stage: int, rewrites: Mapping[str, Rewrite]) -> 
     return network
 
 
+def restore(checkpoint: Checkpoint, rewrites: Mapping[str, Rewrite]) -> nn.Module:
+    """Return the network that a checkpoint holds, with its averaged weights, ready to be looked at or exported."""
+    network = network_for(checkpoint.recipe, checkpoint.stage, rewrites)
+    network.load_state_dict(checkpoint.average)
+    return network.eval()
+
+
 def _rewrite(stage: Stage, rewrites: Mapping[str, Rewrite]) -> Rewrite:
     if stage.arithmetic not in rewrites:
         raise SettingError(f"stage {stage.name!r} wants {stage.arithmetic} arithmetic; after it no other can follow")
