@@ -71,7 +71,9 @@ class ModelSpec:
             values: dict[str, Any] = json.loads(text)
             version = values.pop("spec_version")
             if version > SPEC_VERSION:
-                raise ModelFileError(f"this model file has spec version {version}; this pocketsr reads up to {SPEC_VERSION}: upgrade pocketsr")
+                raise ModelFileError(
+                    f"this model file has spec version {version}; this pocketsr reads up to {SPEC_VERSION}: upgrade pocketsr"
+                )
             return cls(**values)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelFileError(f"the model file's description is not one that pocketsr wrote: {error}") from error

@@ -43,7 +43,9 @@ def resize_bicubic(
     [[0, 255]]
     """
     if height < 1 or width < 1 or image.size == 0:
-        raise SettingError(f"an image of {image.shape[:2]} pixels cannot be resized to {height}×{width}; both need 1 or more")
+        raise SettingError(
+            f"an image of {image.shape[:2]} pixels cannot be resized to {height}×{width}; both need 1 or more"
+        )
     sizes = {0: height, 1: width}
     # MATLAB takes the axis that shrinks most first; on 8-bit images the rounding in between makes the order visible.
     for axis in sorted(sizes, key=lambda axis: sizes[axis] / image.shape[axis]):
@@ -92,7 +94,9 @@ def _resize_axis(image: npt.NDArray[_Pixels], axis: int, size: int, antialias: b
     return result.astype(image.dtype)
 
 
-def _contributions(size_in: int, size_out: int, antialias: bool) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]:
+def _contributions(
+    size_in: int, size_out: int, antialias: bool
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]:
     """Return for each output position the input positions it looks at and their weights, both ``(size_out, taps)``."""
     scale = size_out / size_in
     stretch = min(scale, 1.0) if antialias else 1.0
