@@ -1,1 +1,19 @@
+"""Evaluation: metrics, protocols and benchmark folders. Numpy only; judges any function from image to image."""
 
+from pocketsr.evaluate.benchmarks import Report, Upscale, bicubic, evaluate
+from pocketsr.evaluate.metrics import psnr, ssim_gaussian, ssim_uniform
+from pocketsr.evaluate.protocol import PROTOCOLS, Protocol, Scores, find_protocol
+
+__all__ = [
+    "PROTOCOLS",
+    "Protocol",
+    "Report",
+    "Scores",
+    "Upscale",
+    "bicubic",
+    "evaluate",
+    "find_protocol",
+    "psnr",
+    "ssim_gaussian",
+    "ssim_uniform",
+]
