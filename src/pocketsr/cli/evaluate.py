@@ -1,0 +1,94 @@
+"""``pocketsr evaluate``: figures of a model on folders of ground truth, under named protocols."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pocketsr.evaluate import Protocol, Report, Upscale
+
+
+@click.command()
+@click.argument("model")
+@click.argument("folders", nargs=-1, required=True, metavar="FOLDER...", type=click.Path(path_type=Path))
+@click.option("-p", "--protocol", "names", multiple=True, default=("abpn",), show_default=True, help="May be repeated.")
+@click.option("-s", "--scale", type=click.IntRange(1, 8), help="Factor; only bicubic needs it, models know theirs.")
+@click.option("--backend", default="litert", show_default=True, help="What runs the model file.")
+@click.option("-t", "--threads", type=click.IntRange(min=1), help="Processor threads [default: all].")
+@click.option("--no-ssim", is_flag=True, help="PSNR only: quicker.")
+@click.option("--json", "as_json", is_flag=True, help="Print every image's figures as JSON.")
+def command(
+    model: str,
+    folders: tuple[Path, ...],
+    names: tuple[str, ...],
+    scale: int | None,
+    backend: str,
+    threads: int | None,
+    no_ssim: bool,
+    as_json: bool,
+) -> None:
+    """Judge MODEL on each FOLDER of high-resolution images.
+
+    MODEL is a name from `pocketsr models`, a .tflite file, a training checkpoint (.pt) or "bicubic". Low-resolution
+    inputs are made by MATLAB-compatible bicubic. Protocols: abpn (RGB, border 1), scsrn (RGB, no border), classic
+    (studio Y, border = scale), luma (full-range Y).
+    """
+    from pocketsr.evaluate import evaluate, find_protocol
+
+    protocols = [find_protocol(name) for name in names]
+    upscale, own_scale = _resolve(model, scale, backend, threads)
+    if scale is not None and scale != own_scale:
+        raise click.UsageError(f"{model} upscales by {own_scale}, not by {scale}")
+    reports = [
+        evaluate(upscale, folder, scale=own_scale, protocols=protocols, with_ssim=not no_ssim) for folder in folders
+    ]
+    if as_json:
+        click.echo(json.dumps({"model": model, "reports": [report.to_dict() for report in reports]}, indent=2))
+    else:
+        _print_table(model, reports, protocols, with_ssim=not no_ssim)
+
+
+def _resolve(model: str, scale: int | None, backend: str, threads: int | None) -> tuple[Upscale, int]:
+    """Return the function to judge and its scale."""
+    if model == "bicubic":
+        from pocketsr.evaluate import bicubic
+
+        if scale is None:
+            raise click.UsageError("bicubic upscales by any factor: say which with -s")
+        return bicubic(scale), scale
+    if model.endswith(".pt"):
+        return _checkpoint(Path(model), threads)
+    import pocketsr
+
+    upscaler = pocketsr.load(model, backend=backend, threads=threads)
+    return upscaler, upscaler.spec.scale
+
+
+def _checkpoint(path: Path, threads: int | None) -> tuple[Upscale, int]:
+    from pocketsr.cli.torch import import_torch
+
+    torch = import_torch()
+    from pocketsr.compress.integer import REWRITES
+    from pocketsr.train import read_checkpoint, restore, upscale_with
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    state = read_checkpoint(path)
+    network = restore(state, REWRITES)
+    return lambda image: upscale_with(network, image), state.recipe.scale
+
+
+def _print_table(model: str, reports: Sequence[Report], protocols: Sequence[Protocol], *, with_ssim: bool) -> None:
+    header = f"{'data':<12} {'images':>6} {'protocol':<10} {'PSNR dB':>8}" + (f" {'SSIM':>7}" if with_ssim else "")
+    click.echo(f"{model} ×{reports[0].scale}\n{header}")
+    for report in reports:
+        for protocol in protocols:
+            mean = report.mean(protocol.name)
+            row = f"{report.folder:<12} {len(report.rows):>6} {protocol.name:<10} {mean.psnr_db:>8.3f}"
+            click.echo(row + (f" {mean.ssim:>7.4f}" if with_ssim else ""))
