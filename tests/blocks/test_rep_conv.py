@@ -1,0 +1,61 @@
+"""RepConv and its fold compute the same, borders included."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from pocketsr.blocks import RepConv2d, fold
+from pocketsr.errors import SettingError
+
+DOUBLE, SINGLE = 1e-12, 1e-5
+
+
+@given(
+    channels=st.integers(1, 9),
+    expansion=st.integers(1, 20),
+    height=st.integers(1, 9),
+    width=st.integers(1, 9),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=20, deadline=None)
+def test_folded_equals_branches_at_every_pixel(channels: int, expansion: int, height: int, width: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    for dtype, tolerance in ((torch.float64, DOUBLE), (torch.float32, SINGLE)):
+        block = RepConv2d(channels, expansion=expansion).to(dtype)
+        x = torch.randn(2, channels, height, width, dtype=dtype)
+        expected = block.branches(x)
+        largest = max(1.0, float(expected.detach().abs().max()))
+        assert (block(x) - expected).abs().max() <= tolerance * largest
+        assert (block.folded()(x) - expected).abs().max() <= tolerance * largest
+
+
+def test_collapsing_while_training_gives_the_gradients_of_the_branches() -> None:
+    torch.manual_seed(0)
+    block = RepConv2d(5, expansion=11).double()
+    twin = copy.deepcopy(block)
+    x = torch.randn(1, 5, 6, 7, dtype=torch.float64)
+    block(x).square().sum().backward()
+    twin.branches(x).square().sum().backward()
+    for collapsed, factored in zip(block.parameters(), twin.parameters(), strict=True):
+        assert torch.allclose(collapsed.grad, factored.grad, rtol=1e-10, atol=1e-10)
+
+
+def test_folding_leaves_the_original_alone_and_shares_nothing() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Sequential(RepConv2d(4, expansion=8)))
+    plain = fold(network)
+    assert isinstance(plain[1][0], nn.Conv2d)
+    assert isinstance(network[1][0], RepConv2d)
+    with torch.no_grad():
+        plain[0].weight.zero_()
+    assert network[0].weight.abs().sum() > 0
+
+
+def test_nonsense_expansion_is_refused() -> None:
+    with pytest.raises(SettingError, match="expansion must be 1 or more"):
+        RepConv2d(4, expansion=0)

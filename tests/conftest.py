@@ -1,0 +1,36 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder with benchmark and training images; tests that need it skip where it is absent."""
+    folder = Path(os.environ.get("POCKETSR_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"the images are not at {folder}; set POCKETSR_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six small images with edges, ramps and noise."""
+    folder = tmp_path_factory.mktemp("images")
+    random = np.random.default_rng(0)
+    for index in range(6):
+        rows, columns = np.mgrid[0:96, 0:108]
+        waves = 127 + 100 * np.sin(rows / (3 + index)) * np.cos(columns / (4 + index))
+        image = np.stack([waves, waves.T[:96, :96].repeat(2, axis=1)[:, :108], 255 - waves], axis=2)
+        image[20:50, 30:60] = random.integers(0, 256, 3)
+        image += random.normal(0, 4, image.shape)
+        Image.fromarray(np.clip(image, 0, 255).astype(np.uint8)).save(folder / f"{index}.png")
+    return folder

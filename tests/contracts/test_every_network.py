@@ -1,0 +1,82 @@
+"""What holds for every network of the list; a new one gets these for its line there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pocketsr.compress import quantise
+from pocketsr.errors import SettingError, UnknownNameError
+from pocketsr.graph import execute, receptive_field
+from pocketsr.lower import trace, write_checked
+from pocketsr.networks import NETWORKS, build
+from pocketsr.spec import ModelSpec
+from pocketsr.train import to_levels
+
+CASES = [(name, scale) for name, entry in NETWORKS.items() for scale in entry.scales]
+
+
+def lively(name: str, scale: int) -> torch.nn.Module:
+    """Build a network and move every weight a little, so that no branch is silent."""
+    torch.manual_seed(0)
+    network = build(name, {"scale": scale})
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def images() -> list[np.ndarray]:
+    random = np.random.default_rng(0)
+    return [random.integers(0, 256, size, dtype=np.uint8) for size in ((24, 31, 3), (17, 16, 3))]
+
+
+@pytest.mark.parametrize(("name", "scale"), CASES)
+def test_parameters_are_the_published_number(name: str, scale: int) -> None:
+    folded = build(name, {"scale": scale}).folded()
+    assert sum(p.numel() for p in folded.parameters()) == NETWORKS[name].parameters[scale]
+
+
+@pytest.mark.parametrize(("name", "scale"), CASES)
+def test_output_is_scale_times_the_input(name: str, scale: int) -> None:
+    assert lively(name, scale)(torch.rand(2, 3, 7, 9)).shape == (2, 3, 7 * scale, 9 * scale)
+
+
+@pytest.mark.parametrize(("name", "scale"), CASES)
+def test_folded_computes_the_same(name: str, scale: int) -> None:
+    network, image = lively(name, scale), torch.rand(1, 3, 12, 13)
+    assert torch.allclose(network.folded()(image), network(image), atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "scale"), CASES)
+def test_the_float_graph_computes_the_same(name: str, scale: int, images: list[np.ndarray]) -> None:
+    network = lively(name, scale)
+    output = execute(trace(network), images[0][None].astype(np.float32))[0]
+    assert np.abs(output - to_levels(network, images[0])).max() <= 1e-4 * 255
+
+
+@pytest.mark.parametrize(("name", "scale"), CASES)
+def test_the_int8_file_gives_the_bytes_of_the_training_forward(
+    name: str, scale: int, images: list[np.ndarray], tmp_path: Path
+) -> None:
+    network = quantise(lively(name, scale), images)
+    graph = network.graph()
+    spec = ModelSpec(
+        name=name, network=name, scale=scale, precision="int8", receptive_field=receptive_field(graph)
+    )
+    parity = write_checked(
+        graph, spec, tmp_path / "model.tflite", forward=lambda image: to_levels(network, image), images=images
+    )
+    assert parity.different == 0
+    assert parity.values > 0
+
+
+def test_an_unknown_network_or_option_is_named() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'abpn'"):
+        build("abpm", {})
+    with pytest.raises(SettingError, match="depht"):
+        build("abpn", {"depht": 3})
