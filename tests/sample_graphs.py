@@ -103,7 +103,9 @@ def _conv(
         weight = (random.normal(size=shape) / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
         ops.append(Conv2D((value,), made, weight, random.normal(size=width).astype(np.float32), None, activation))
         return made
-    quantisation = output or Quantisation(float(random.uniform(0.3, 1.7)), -128 if relu else int(random.integers(-20, 20)))
+    quantisation = output or Quantisation(
+        float(random.uniform(0.3, 1.7)), -128 if relu else int(random.integers(-20, 20))
+    )
     made = Value(name, width, quantisation)
     weight = random.integers(-127, 128, shape).astype(np.int8)
     weight_scale = random.uniform(0.5, 1.5, width).astype(np.float32) / np.float32(60 * np.sqrt(np.prod(shape[1:])))

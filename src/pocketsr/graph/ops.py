@@ -64,7 +64,7 @@ class Op:
         """Return (height, width) of the output for inputs of that (height, width)."""
         return size
 
-    def multiply_accumulates(self, size: Size) -> int:
+    def multiply_accumulates(self, size: Size) -> int:  # noqa: ARG002 - operators with weights look at it
         """Return multiplications by weights for inputs of that (height, width); biases and activations not counted."""
         return 0
 
@@ -119,13 +119,18 @@ class Conv2D(Op):
         """Compare shapes and dtypes with the values at both ends."""
         integer = self.output.quantisation is not None
         outputs, height, width, inputs = self.weight.shape
-        self._require(inputs * self.groups == self.inputs[0].channels, f"weights want {inputs * self.groups} channels, the input has {self.inputs[0].channels}")
+        self._require(
+            inputs * self.groups == self.inputs[0].channels,
+            f"weights want {inputs * self.groups} channels, the input has {self.inputs[0].channels}",
+        )
         self._require(outputs == self.output.channels == self.bias.size, "weights, bias and output differ in channels")
         self._require(outputs % self.groups == 0, f"{outputs} channels do not split into {self.groups} groups")
         self._require(height % 2 == 1 and width % 2 == 1, f"a {height}×{width} kernel has no centre")
         self._require(self.weight.dtype == (np.int8 if integer else np.float32), f"weights are {self.weight.dtype}")
         self._require(self.bias.dtype == (np.int32 if integer else np.float32), f"biases are {self.bias.dtype}")
-        self._require((self.weight_scale is not None) == integer, "weight_scale belongs to integer weights, and only there")
+        self._require(
+            (self.weight_scale is not None) == integer, "weight_scale belongs to integer weights, and only there"
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -115,7 +115,7 @@ def _depth_to_space(op: DepthToSpace, inputs: Sequence[Array]) -> Array:
 @_run.register
 def _relu(op: Relu, inputs: Sequence[Array]) -> Array:
     quantisation = op.output.quantisation
-    return np.maximum(inputs[0], inputs[0].dtype.type(quantisation.zero_point if quantisation else 0))
+    return np.asarray(np.maximum(inputs[0], inputs[0].dtype.type(quantisation.zero_point if quantisation else 0)))
 
 
 @_run.register

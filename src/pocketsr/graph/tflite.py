@@ -17,7 +17,21 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from pocketsr.errors import ModelFileError
-from pocketsr.graph.ops import Activation, Add, Array, Concat, Conv2D, DepthToSpace, Graph, Minimum, Op, Quantisation, Relu, Size, Value
+from pocketsr.graph.ops import (
+    Activation,
+    Add,
+    Array,
+    Concat,
+    Conv2D,
+    DepthToSpace,
+    Graph,
+    Minimum,
+    Op,
+    Quantisation,
+    Relu,
+    Size,
+    Value,
+)
 from pocketsr.spec import ModelSpec
 
 #: Low-resolution size written into the file for readers that cannot resize; the field's benchmark frame.
@@ -133,7 +147,7 @@ def _with_activation(make: Callable[[], Any]) -> Callable[[Any], Any]:
     return options
 
 
-def _concat_options(op: Concat) -> Any:
+def _concat_options(_: Concat) -> Any:
     options = schema.ConcatenationOptionsT()
     options.axis = 3
     return options
@@ -224,7 +238,10 @@ class _Writer:
             operators.append(operator)
         subgraph = schema.SubGraphT()
         subgraph.name, subgraph.tensors, subgraph.operators = "main", self._tensors, operators
-        subgraph.inputs, subgraph.outputs = [self._index[self._graph.input.name]], [self._index[self._graph.output.name]]
+        subgraph.inputs, subgraph.outputs = (
+            [self._index[self._graph.input.name]],
+            [self._index[self._graph.output.name]],
+        )
         model = schema.ModelT()
         model.version, model.description, model.subgraphs = 3, "pocketsr", [subgraph]
         model.operatorCodes = [self._operator_code(row) for row in used]
@@ -239,9 +256,11 @@ class _Writer:
     def constant(
         self, name: str, array: Array, scale: Array | None = None, *, quantisation: Quantisation | None = None
     ) -> int:
-        """Add a constant tensor, with one scale for each output channel (axis 0) or one quantisation; return its index."""
+        """Add a constant tensor, with a scale for each output channel (axis 0) or one for all; return its index."""
         buffer = schema.BufferT()
-        buffer.data = np.frombuffer(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes(), np.uint8)
+        buffer.data = np.frombuffer(
+            np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes(), np.uint8
+        )
         self._buffers.append(buffer)
         tensor = schema.TensorT()
         tensor.name, tensor.shape, tensor.hasRank = name.encode(), list(array.shape), True
