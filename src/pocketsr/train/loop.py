@@ -99,9 +99,10 @@ def train(
         network = _enter_stage(recipe, index, checkpoint, pairs, rewrites)
         run = _StageRun(recipe, index, network, checkpoint)
         checkpoint = run.run(pairs, valid_pairs, folder, workers, on_event, should_stop)
-        if checkpoint.step < recipe.stages[index].steps:
+        if checkpoint.step == recipe.stages[index].steps:
+            write_checkpoint(checkpoint, folder / f"{recipe.stages[index].name}.pt")
+        if run.was_stopped:
             break
-        write_checkpoint(checkpoint, folder / f"{recipe.stages[index].name}.pt")
     assert checkpoint is not None
     return checkpoint
 
@@ -189,6 +190,7 @@ class _StageRun:
         )
         self.loss = loss_of(self.stage)
         self.step = 0
+        self.was_stopped = False
         self.history: list[Mapping[str, float | str]] = list(state.history) if state else []
         if state is not None and state.stage == index:
             self.average.load_state_dict(state.average)
@@ -215,7 +217,6 @@ class _StageRun:
         )
         losses: list[Tensor] = []
         began, first = time.monotonic(), self.step
-        stopped = False
         for batch in stream_batches(sampler, self.step, stage.steps, workers=workers):
             losses.append(self._train_step(batch))
             is_last = self.step == stage.steps
@@ -232,10 +233,10 @@ class _StageRun:
                 losses.clear()
                 self._remember(event)
                 on_event(event)
-            stopped = should_stop()
-            if stopped or is_last or self.step % stage.checkpoint_every == 0:
+            self.was_stopped = should_stop()
+            if self.was_stopped or is_last or self.step % stage.checkpoint_every == 0:
                 write_checkpoint(self.checkpoint(), folder / STATE_FILE)
-            if stopped:
+            if self.was_stopped:
                 break
         return self.checkpoint()
 

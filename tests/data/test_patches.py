@@ -1,0 +1,84 @@
+"""Patches are aligned, repeatable, and the same for any number of workers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pocketsr.data import Pair, PatchSampler, load_pairs, stream_batches
+from pocketsr.errors import DataError
+from pocketsr.image import downscale
+
+
+@pytest.fixture(scope="module")
+def pairs() -> list[Pair]:
+    """Pairs whose two sides say where they are: high holds low's numbers, each repeated."""
+    random = np.random.default_rng(0)
+    made = []
+    for size in ((20, 24), (16, 30), (9, 9)):
+        low = random.integers(0, 256, (*size, 3), dtype=np.uint8)
+        made.append(Pair(low, low.repeat(3, axis=0).repeat(3, axis=1), "x"))
+    return made
+
+
+def sampler(pairs: list[Pair], **options: object) -> PatchSampler:
+    return PatchSampler(pairs, **{"patch": 12, "batch": 5, "seed": 1, **options})
+
+
+def test_both_sides_of_a_patch_show_the_same_place(pairs: list[Pair]) -> None:
+    for step in range(20):
+        batch = sampler(pairs, augmentations=("flip", "transpose", "shuffle_colours")).batch_at(step)
+        assert batch.low.shape == (5, 12, 12, 3)
+        assert np.array_equal(batch.high, batch.low.repeat(3, axis=1).repeat(3, axis=2))
+
+
+def test_a_step_always_gives_the_same_batch_and_another_seed_another(pairs: list[Pair]) -> None:
+    first = sampler(pairs).batch_at(7)
+    assert np.array_equal(first.low, sampler(pairs).batch_at(7).low)
+    assert not np.array_equal(first.low, sampler(pairs).batch_at(8).low)
+    assert not np.array_equal(first.low, sampler(pairs, seed=2).batch_at(7).low)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_any_number_of_workers_gives_the_same_stream(pairs: list[Pair], workers: int) -> None:
+    stream = list(stream_batches(sampler(pairs), 3, 12, workers=workers))
+    assert len(stream) == 9
+    for step, batch in enumerate(stream, 3):
+        assert np.array_equal(batch.low, sampler(pairs).batch_at(step).low)
+
+
+def test_augmentations_reach_every_symmetry_and_only_those_asked_for(pairs: list[Pair]) -> None:
+    one = [Pair(pairs[2].low, pairs[2].high, "x")]
+    seen = {augmentations: set() for augmentations in ((), ("flip",), ("flip", "transpose"))}
+    for augmentations, patches in seen.items():
+        for step in range(40):
+            patches.add(sampler(one, patch=9, batch=1, augmentations=augmentations).batch_at(step).low.tobytes())
+    assert [len(patches) for patches in seen.values()] == [1, 4, 8]
+
+
+def test_images_smaller_than_a_patch_are_an_error_only_when_there_are_no_others(pairs: list[Pair]) -> None:
+    sampler(pairs, patch=16)
+    with pytest.raises(DataError, match="smaller patch"):
+        sampler(pairs, patch=40)
+
+
+def test_pairs_of_a_folder_are_made_by_the_field_s_bicubic(image_folder: Path) -> None:
+    pairs = load_pairs(image_folder, scale=3)
+    assert [pair.name for pair in pairs] == [f"{index}.png" for index in range(6)]
+    for pair in pairs:
+        assert pair.high.shape == (96, 108, 3)
+        assert np.array_equal(pair.low, downscale(pair.high, 3))
+
+
+def test_the_number_of_threads_does_not_change_the_pairs(image_folder: Path) -> None:
+    one, three = (load_pairs(image_folder, scale=4, workers=workers) for workers in (1, 3))
+    assert all(np.array_equal(a.low, b.low) for a, b in zip(one, three, strict=True))
+
+
+def test_shrinking_adds_smaller_pairs(image_folder: Path) -> None:
+    pairs = load_pairs(image_folder, scale=3, shrink=(1.0, 0.5))
+    assert [pair.high.shape[:2] for pair in pairs[:2]] == [(96, 108), (48, 54)]
+    with pytest.raises(DataError, match="above 0"):
+        load_pairs(image_folder, scale=3, shrink=(1.5,))
