@@ -1,0 +1,120 @@
+"""What integer training computes is what the file computes; gradients flow; ranges come from calibration."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sample_graphs import abpn_like_graph
+
+from pocketsr.blocks import Network
+from pocketsr.compress import IntegerNetwork, quantise
+from pocketsr.compress.calibrate import activation_maxima
+from pocketsr.errors import DataError, LoweringError, SettingError
+from pocketsr.graph import Add, Conv2D, Graph, Value, execute
+from pocketsr.networks import build
+from pocketsr.train import to_levels, to_tensor
+
+
+def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def as_int8(image: np.ndarray) -> np.ndarray:
+    return (image[None].astype(np.int16) - 128).astype(np.int8)
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    torch.manual_seed(0)
+    return build("abpn", {"scale": 3, "width": 12, "depth": 2})
+
+
+@pytest.mark.parametrize("anchor", ["conv", "concat"])
+@pytest.mark.parametrize("seed", range(3))
+def test_forward_equals_the_reference_executor_bit_for_bit(anchor: str, seed: int) -> None:
+    graph = abpn_like_graph(precision="float32", anchor=anchor, seed=seed)
+    images = [noise(20, 17, seed), noise(9, 30, seed + 1)]
+    quantised = IntegerNetwork(graph, activation_maxima(graph, images))
+    for image in images:
+        expected = execute(quantised.graph(), as_int8(image))[0].astype(np.int16) + 128
+        assert np.array_equal(to_levels(quantised, image), expected)
+
+
+def test_training_moves_weights_biases_and_scales(network: Network) -> None:
+    quantised = quantise(network, [noise(16, 16)])
+    before = {name: parameter.detach().clone() for name, parameter in quantised.named_parameters()}
+    optimiser = torch.optim.Adam(quantised.parameters(), 1e-3)
+    target = torch.rand(2, 3, 48, 48)
+    for _ in range(3):
+        optimiser.zero_grad()
+        (quantised(torch.rand(2, 3, 16, 16)) - target).abs().mean().backward()
+        optimiser.step()
+    assert all(not torch.equal(parameter, before[name]) for name, parameter in quantised.named_parameters())
+
+
+def test_quantised_is_close_to_float(network: Network) -> None:
+    image = noise(24, 24)
+    quantised = quantise(network, [image])
+    assert np.abs(to_levels(quantised, image) - to_levels(network, image)).mean() < 2
+
+
+def test_the_image_is_at_scale_one_at_both_ends(network: Network) -> None:
+    graph = quantise(network, [noise(8, 8)]).graph()
+    assert (graph.input.quantisation.scale, graph.input.quantisation.zero_point) == (1.0, -128)
+    assert graph.output.quantisation == graph.input.quantisation
+    assert not any(type(op).__name__ in ("Minimum", "Relu") for op in graph.ops)
+
+
+def test_black_and_white_are_reached() -> None:
+    quantised = quantise(build("abpn", {"scale": 2}), [noise(8, 8)])
+    with torch.no_grad():
+        for name in quantised.weights:
+            quantised.weights[name].zero_()
+    image = np.zeros((4, 6, 3), np.uint8)
+    image[:, 3:] = 255
+    assert np.array_equal(to_levels(quantised, image), image.repeat(2, axis=0).repeat(2, axis=1))
+
+
+def test_state_moves_between_networks(network: Network) -> None:
+    first, second = quantise(network, [noise(16, 16)]), quantise(network)
+    second.load_state_dict(first.state_dict())
+    image = to_tensor(noise(10, 12)[None])
+    assert torch.equal(first(image), second(image))
+
+
+def test_sums_that_float32_cannot_hold_are_refused() -> None:
+    with pytest.raises(LoweringError, match="sums reach"):
+        quantise(build("abpn", {"scale": 2, "width": 64}))
+
+
+def test_a_graph_without_a_clip_at_its_end_is_refused() -> None:
+    image, output = Value("image", 3), Value("output", 3)
+    weight, bias = np.zeros((3, 1, 1, 3), np.float32), np.zeros(3, np.float32)
+    weight[0, 0, 0, 1] = 0.5
+    with pytest.raises(LoweringError, match="must end in a clip"):
+        IntegerNetwork(Graph(image, output, (Conv2D((image,), output, weight, bias),)))
+
+
+def test_calibration_finds_the_largest_magnitudes() -> None:
+    image, doubled, total = Value("image", 3), Value("doubled", 3), Value("total", 3)
+    weight = -2 * np.eye(3, dtype=np.float32).reshape(3, 1, 1, 3)
+    graph = Graph(
+        image,
+        total,
+        (Conv2D((image,), doubled, weight, np.zeros(3, np.float32)), Add((image, doubled), total, "relu")),
+    )
+    low, high = np.full((4, 4, 3), 10, np.uint8), np.full((6, 2, 3), 100, np.uint8)
+    assert activation_maxima(graph, [low, high, low]) == {"image": 100, "doubled": 200, "total": 0}
+    peaked = np.full((200, 200, 3), 10, np.uint8)
+    peaked[0, 0] = 250
+    assert activation_maxima(graph, [peaked], method="percentile")["image"] == 10
+    assert activation_maxima(graph, [peaked], method="minmax")["image"] == 250
+
+
+def test_calibration_needs_images_and_a_method() -> None:
+    graph = abpn_like_graph(precision="float32")
+    with pytest.raises(DataError, match="at least one"):
+        activation_maxima(graph, [])
+    with pytest.raises(SettingError, match="minmax"):
+        activation_maxima(graph, [noise(4, 4)], method="mse")
