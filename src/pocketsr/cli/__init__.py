@@ -1,0 +1,85 @@
+"""The command line: one file per verb, each loaded only when it is called.
+
+Data goes to stdout, words to stderr. Every error a user can cause or cure is one line that begins with ``error:``.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+from typing import Any, NamedTuple
+
+import click
+
+from pocketsr.errors import PocketsrError, SettingError, UnknownNameError
+
+
+class Verb(NamedTuple):
+    """One verb: the module whose ``command`` does it, and its line in the list of verbs."""
+
+    module: str
+    summary: str
+
+
+#: Every verb. The module is imported only when its verb is called, so that a start stays quick.
+VERBS: dict[str, Verb] = {
+    "upscale": Verb("pocketsr.cli.upscale", "Make images larger."),
+    "models": Verb("pocketsr.cli.models", "List the models that come with pocketsr."),
+    "evaluate": Verb("pocketsr.cli.evaluate", "Judge a model on folders of ground truth."),
+    "evaluate": Verb("pocketsr.cli.evaluate", "Judge a model on folders of images, under named protocols."),
+    "train": Verb("pocketsr.cli.train", "Train a network from a recipe."),
+    "export": Verb("pocketsr.cli.export", "Write a trained network as a checked model file."),
+}
+
+
+class VerbGroup(click.Group):
+    """Loads verbs when they are called, and turns errors into one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order of the list above."""
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the verb's module; None where there is no such verb."""
+        del ctx
+        verb = VERBS.get(cmd_name)
+        if verb is None:
+            return None
+        command: click.Command = importlib.import_module(verb.module).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, verb.summary) for name, verb in VERBS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("stopped", err=True)
+            ctx.exit(130)
+        except (PocketsrError, MemoryError, OSError) as error:
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                raise  # the reader of our output went away; click ends quietly
+            show_error(error)
+            ctx.exit(2 if isinstance(error, SettingError | UnknownNameError) else 1)
+
+
+@click.group(cls=VerbGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="pocketsr")
+def main() -> None:
+    """Image super-resolution for the hardware people have: a laptop CPU, a phone NPU, a browser."""
+
+
+def show_error(error: BaseException) -> None:
+    """Print an error on one line of stderr."""
+    if isinstance(error, MemoryError) and not str(error):
+        words = "not enough memory"
+    else:
+        words = " ".join(str(error).split()) or type(error).__name__
+    click.echo(f"error: {words}", err=True)

@@ -1,0 +1,136 @@
+"""The LiteRT backend: TensorFlow Lite's runtime with XNNPACK, the fast path on processors.
+
+An input size costs an allocation of 30-90 ms for frames of a few hundred kilopixels, so the last few sizes are kept.
+Pixels go straight into and out of the runtime's own buffers. Knows nothing of tiles or image files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pocketsr.errors import MissingExtraError, ModelFileError
+from pocketsr.runtime.backend import Backend, Pixels, Session, checked_threads, decode, encode
+from pocketsr.spec import ModelSpec
+
+#: Input sizes kept ready. Each holds about 600 bytes for every low-resolution pixel; a landscape and a portrait
+#: format are what a folder of photographs needs.
+KEPT_SIZES = 2
+
+
+class LiteRTBackend(Backend):
+    """Runs model files with LiteRT and XNNPACK."""
+
+    name = "litert"
+
+    def load(self, path: Path, *, threads: int | None = None) -> Session:
+        """Open a model file; the runtime itself is imported here.
+
+        Raises:
+            ModelFileError: The file is missing, damaged, not ours, or not what its description says.
+            SettingError: ``threads`` is below 1.
+            MissingExtraError: ai-edge-litert is not installed.
+        """
+        count = checked_threads(threads)
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+
+            from pocketsr.graph.tflite import read_spec
+        except ImportError as error:
+            raise MissingExtraError("this needs the package 'ai-edge-litert': pip install ai-edge-litert") from error
+        spec = read_spec(path)
+        content = path.read_bytes()
+        try:
+            interpreter = Interpreter(model_content=content, num_threads=count)
+        except (ValueError, RuntimeError) as error:
+            raise ModelFileError(f"{path} is damaged: {_first_line(error)}") from error
+        _check_ends(interpreter, spec, path)
+        return LiteRTSession(spec, path, content, count)
+
+
+class LiteRTSession(Session):
+    """One model file in memory and an interpreter for each of the last few input sizes."""
+
+    def __init__(self, spec: ModelSpec, path: Path, content: bytes, threads: int) -> None:
+        super().__init__(spec)
+        self._path, self._content, self._threads = path, content, threads
+        self._interpreters: OrderedDict[tuple[int, int], Any] = OrderedDict()
+
+    def _run(self, batch: Pixels, out: Pixels) -> None:
+        interpreter = self._interpreter(batch.shape[1], batch.shape[2])
+        # Views into the runtime's memory must be gone before invoke, so each lives for one statement.
+        encode(batch, self.spec, interpreter.tensor(interpreter.get_input_details()[0]["index"])())
+        interpreter.invoke()
+        decode(interpreter.tensor(interpreter.get_output_details()[0]["index"])(), self.spec, out)
+
+    def _interpreter(self, height: int, width: int) -> Any:
+        from ai_edge_litert.interpreter import Interpreter
+
+        size = height, width
+        if size in self._interpreters:
+            self._interpreters.move_to_end(size)
+            return self._interpreters[size]
+        while len(self._interpreters) >= KEPT_SIZES:  # before the new one, so that both are never held at once
+            self._interpreters.popitem(last=False)
+        interpreter = Interpreter(model_content=self._content, num_threads=self._threads)
+        try:
+            interpreter.resize_tensor_input(
+                interpreter.get_input_details()[0]["index"], (1, height, width, self.spec.channels)
+            )
+            with _without_chatter():
+                interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelFileError(
+                f"LiteRT cannot run {self._path} on {height}×{width} pixels: {_first_line(error)}"
+            ) from error
+        self._interpreters[size] = interpreter
+        return interpreter
+
+
+def _check_ends(interpreter: Any, spec: ModelSpec, path: Path) -> None:
+    """Refuse a file whose input or output is not what its description promises."""
+    dtype = np.dtype(np.int8 if spec.precision == "int8" else np.float32)
+    for end, details in (("input", interpreter.get_input_details()), ("output", interpreter.get_output_details())):
+        came = details[0] if len(details) == 1 else None
+        if came is None or came["dtype"] != dtype or len(came["shape"]) != 4 or came["shape"][3] != spec.channels:
+            raise ModelFileError(f"{path}: the {end} is not one {dtype} image of {spec.channels} channels")
+        if spec.precision == "int8" and came["quantization"] != (1.0, -128):
+            raise ModelFileError(f"{path}: the {end} has scale and zero point {came['quantization']}, not (1, -128)")
+
+
+@contextlib.contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Keep the line 'INFO: Created TensorFlow Lite XNNPACK delegate' from the user's terminal.
+
+    The runtime has no switch for it and writes to the process's error stream below Python. What else is written there
+    meanwhile is passed on.
+    """
+    sys.stderr.flush()
+    try:
+        before = os.dup(2)
+    except OSError:  # a process without an error stream has nothing to keep clean
+        yield
+        return
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+            caught.seek(0)
+            for line in caught:
+                if not line.startswith(b"INFO: "):
+                    os.write(2, line)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,201 @@
+"""The upscaler: one model, any image size, bounded memory.
+
+    image ──> tiles ──> session ──> kept parts ──> strips, or one array
+
+Because tiles overlap by the network's receptive field, the result is that of the whole image in one piece: bit for bit
+in int8, to rounding in float. Knows nothing of image files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from pocketsr.errors import SettingError
+from pocketsr.runtime.backend import Backend, Pixels, Session
+from pocketsr.runtime.backends import find_backend
+from pocketsr.runtime.tiling import Grid, Span, tile_grid
+from pocketsr.spec import ModelSpec
+from pocketsr.weights import DEFAULT_MODEL, find
+
+#: Called after every tile with (tiles done, tiles in all).
+Progress: TypeAlias = Callable[[int, int], None]
+
+
+def model_path(model: str | os.PathLike[str]) -> Path:
+    """Return the file of a model: a path is taken as it is, a name is looked up in the catalogue.
+
+    What is no ``str``, ends in ``.tflite`` or holds a folder is a path.
+
+    Raises:
+        UnknownNameError: The catalogue has no such name.
+
+    >>> model_path("runs/mine.tflite").name
+    'mine.tflite'
+    """
+    if not isinstance(model, str) or model.endswith(".tflite") or Path(model).name != model:
+        return Path(model)
+    return find(model).path
+
+
+class Upscaler:
+    """A model ready to make images larger. Calls from several threads share it and take turns.
+
+    Attributes:
+        spec: What the model file says about itself.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] = DEFAULT_MODEL,
+        *,
+        backend: str | Backend = "litert",
+        threads: int | None = None,
+        tile: int | None = None,
+    ) -> None:
+        """Open a model.
+
+        Args:
+            model: A name in the catalogue, or a path to a ``.tflite``.
+            backend: What runs it: a name, or a backend of your own.
+            threads: Processor threads; None takes the cores this process may use.
+            tile: Longest side of a tile in low-resolution pixels, its overlap included; None chooses one that keeps
+                memory near 130 MB for a small network. The result does not depend on it.
+
+        Raises:
+            UnknownNameError: No model or backend has that name.
+            ModelFileError: The model file is missing, damaged, or not ours.
+            SettingError: ``threads`` is below 1, or ``tile`` too small for the model.
+        """
+        runner = find_backend(backend) if isinstance(backend, str) else backend
+        self._session: Session = runner.load(model_path(model), threads=threads)
+        self.spec: ModelSpec = self._session.spec
+        self._tile = tile
+        if tile is not None:  # refuse a tile that is too small now, and not at the first image that needs more than one
+            self._grid(self.spec.size_multiple * (tile + 1), self.spec.size_multiple)
+
+    @property
+    def scale(self) -> int:
+        """Output height over input height."""
+        return self.spec.scale
+
+    def __call__(self, image: Pixels, *, on_progress: Progress | None = None) -> Pixels:
+        """Upscale one image.
+
+        Args:
+            image: uint8 ``(H, W, 3)`` RGB or ``(H, W)`` grey, any size. Grey is run as colour and returned as its luma,
+                so it gets no tint.
+            on_progress: Called after every tile with (tiles done, tiles in all).
+
+        Returns:
+            uint8 ``(sH, sW, 3)`` or ``(sH, sW)``. Where the model wants sides in multiples of a number, the image is
+            continued with its last row and column, and the result cropped.
+
+        Raises:
+            SettingError: Another dtype or shape than that, or an image without pixels.
+        """
+        work = _Work(self, image, on_progress)
+        output = np.empty(work.output_shape, np.uint8)
+        for rows in work.grid.rows:
+            work.fill(rows, output[work.kept(rows)])
+        return output
+
+    def strips(self, image: Pixels, *, on_progress: Progress | None = None) -> Iterator[Pixels]:
+        """Upscale one image strip by strip, from top to bottom, for outputs too large to hold.
+
+        Args:
+            image: As for a call.
+            on_progress: As for a call.
+
+        Yields:
+            uint8 ``(h, sW, 3)`` or ``(h, sW)``, full width, of several heights: one above the other, they are what a
+            call returns. A strip is a new array each time.
+
+        Raises:
+            SettingError: As for a call, at the first strip.
+        """
+        work = _Work(self, image, on_progress)
+        for rows in work.grid.rows:
+            kept = work.kept(rows)
+            strip = np.empty((kept.stop - kept.start, *work.output_shape[1:]), np.uint8)
+            work.fill(rows, strip)
+            yield strip
+
+    def _grid(self, height: int, width: int) -> Grid:
+        spec = self.spec
+        return tile_grid(height, width, spec.receptive_field, tile=self._tile, multiple=spec.size_multiple)
+
+
+class _Work:
+    """One image on its way through an upscaler."""
+
+    def __init__(self, upscaler: Upscaler, image: Pixels, on_progress: Progress | None) -> None:
+        spec = upscaler.spec
+        if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != spec.channels):
+            raise SettingError(
+                f"an image needs to be uint8 (H, W, {spec.channels}) or (H, W), not {image.dtype} {image.shape}"
+            )
+        if image.size == 0:
+            raise SettingError(f"an image needs at least one pixel, not {image.shape}")
+        self._session, self._scale, self._channels = upscaler._session, spec.scale, spec.channels
+        self._size = image.shape[:2]
+        self._is_grey = image.ndim == 2
+        self._image = _continued(image, spec.size_multiple)
+        self.grid = upscaler._grid(*self._image.shape[:2])
+        self.output_shape = (image.shape[0] * spec.scale, image.shape[1] * spec.scale, *image.shape[2:])
+        self._on_progress, self._done = on_progress, 0
+
+    def kept(self, rows: Span) -> slice:
+        """Return the rows of the output that a row of tiles makes."""
+        return self._kept(rows, 0)
+
+    def fill(self, rows: Span, strip: Pixels) -> None:
+        """Run one row of tiles and write what they keep; ``strip`` is those rows of the output."""
+        height, width = (side * self._scale for side in self.grid.window)
+        for columns in self.grid.columns:
+            window = self._image[rows.start : rows.stop, columns.start : columns.stop]
+            batch = self._as_batch(window)
+            part = strip[:, self._kept(columns, 1)]
+            if part.shape == (height, width, self._channels):
+                self._session(batch, out=part[None])  # nothing is cut off: no copy
+            else:
+                result = self._session(batch)[0]
+                result = result[self._within(rows, 0), self._within(columns, 1)]
+                part[...] = self._as_grey(result) if self._is_grey else result
+            self._done += 1
+            if self._on_progress is not None:
+                self._on_progress(self._done, len(self.grid))
+
+    def _kept(self, span: Span, axis: int) -> slice:
+        """Return where in the output a span's kept part lies, without what was added to reach a multiple."""
+        return slice(span.keep_start * self._scale, min(span.keep_stop, self._size[axis]) * self._scale)
+
+    def _within(self, span: Span, axis: int) -> slice:
+        """Return where in the window's result the kept part lies."""
+        kept, start = self._kept(span, axis), span.start * self._scale
+        return slice(kept.start - start, kept.stop - start)
+
+    def _as_batch(self, window: Pixels) -> Pixels:
+        if self._is_grey:
+            window = np.broadcast_to(window[:, :, None], (*window.shape, self._channels))
+        return window[None]
+
+    def _as_grey(self, result: Pixels) -> Pixels:
+        if self._channels == 1:
+            return result[:, :, 0]
+        from pocketsr.image import rgb_to_grey
+
+        return rgb_to_grey(result)
+
+
+def _continued(image: Pixels, multiple: int) -> Pixels:
+    """Repeat the last row and column until both sides are multiples of a number; the image itself where they are."""
+    height, width = image.shape[:2]
+    below, beside = -height % multiple, -width % multiple
+    if not below and not beside:
+        return image
+    return np.pad(image, ((0, below), (0, beside), *[(0, 0)] * (image.ndim - 2)), mode="edge")
