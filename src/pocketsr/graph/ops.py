@@ -88,6 +88,18 @@ class Op:
         if not good:
             raise ModelFileError(f"{type(self).__name__} making {self.output.name!r}: {words}")
 
+    def _require_one_input(self) -> None:
+        self._require(len(self.inputs) == 1, f"one input is needed, not {len(self.inputs)}")
+
+    def _require_same_kind(self) -> None:
+        """Require one input with the channels and quantisation of the output."""
+        self._require_one_input()
+        self._require(self.inputs[0].channels == self.output.channels, "channel counts differ")
+        self._require(self.inputs[0].quantisation == self.output.quantisation, "quantisations differ")
+
+    def _require_float(self) -> None:
+        self._require(self.output.quantisation is None, "it has no int8 form that all backends agree on; use ReLU")
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Conv2D(Op):
@@ -98,7 +110,8 @@ class Conv2D(Op):
         bias: ``(O,)``; int32 in units of s_in · s_w in an integer graph, else float32.
         weight_scale: ``(O,)`` float32 in an integer graph (symmetric, one for each output channel), else None.
         activation: Applied to the sum.
-        groups: Input and output channels are cut into this many independent groups.
+        groups: Input and output channels are cut into this many independent groups; as many as there are input
+            channels make it a depthwise convolution.
     """
 
     weight: Array
@@ -117,32 +130,68 @@ class Conv2D(Op):
 
     def check(self) -> None:
         """Compare shapes and dtypes with the values at both ends."""
-        integer = self.output.quantisation is not None
+        self._require_one_input()
+        self._require(self.weight.ndim == 4, f"weights need 4 axes (O, kh, kw, I), not {self.weight.ndim}")
         outputs, height, width, inputs = self.weight.shape
+        came = self.inputs[0].channels
         self._require(
-            inputs * self.groups == self.inputs[0].channels,
-            f"weights want {inputs * self.groups} channels, the input has {self.inputs[0].channels}",
+            inputs * self.groups == came, f"weights want {inputs * self.groups} channels, the input has {came}"
         )
-        self._require(outputs == self.output.channels == self.bias.size, "weights, bias and output differ in channels")
+        self._require(
+            (outputs,) == (self.output.channels,) == self.bias.shape, "weights, bias, output differ in channels"
+        )
         self._require(outputs % self.groups == 0, f"{outputs} channels do not split into {self.groups} groups")
         self._require(height % 2 == 1 and width % 2 == 1, f"a {height}×{width} kernel has no centre")
+        integer = self.output.quantisation is not None
         self._require(self.weight.dtype == (np.int8 if integer else np.float32), f"weights are {self.weight.dtype}")
         self._require(self.bias.dtype == (np.int32 if integer else np.float32), f"biases are {self.bias.dtype}")
         self._require(
-            (self.weight_scale is not None) == integer, "weight_scale belongs to integer weights, and only there"
+            (self.weight_scale is not None) == integer, "weight_scale belongs to int8 weights, and only there"
         )
+        if self.weight_scale is not None:
+            self._check_scales(self.weight_scale)
+
+    def _check_scales(self, weight_scale: Array) -> None:
+        self._require(weight_scale.dtype == np.float32, f"weight scales are {weight_scale.dtype}, not float32")
+        self._require(weight_scale.shape == self.bias.shape, "one weight scale is needed for each output channel")
+        self._require(bool(np.all(weight_scale > 0)), "weight scales must be above 0")
+        largest = float(self.multiplier().max())
+        self._require(largest < 256, f"s_in · s_w / s_out is {largest:g}; XNNPACK takes less than 256")
+
+    def multiplier(self) -> Array:
+        """Return what brings integer sums to steps of the output: (s_in · s_w) / s_out in float32, ``(O,)``.
+
+        Raises:
+            ModelFileError: The operator is a float one.
+        """
+        source, made = self.inputs[0].quantisation, self.output.quantisation
+        if source is None or made is None or self.weight_scale is None:
+            raise ModelFileError(f"{self.output.name!r} is float: there is nothing to rescale")
+        return np.asarray(np.float32(source.scale) * self.weight_scale / np.float32(made.scale))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Add(Op):
-    """Sum of two values of one shape."""
+    """Sum of two values of one shape. In int8 each may have its own quantisation.
+
+    Attributes:
+        activation: Applied to the sum.
+    """
 
     activation: Activation = "none"
 
     def check(self) -> None:
-        """Two inputs, all of one width."""
+        """Two inputs, all of one width; scales within what XNNPACK adds."""
         self._require(len(self.inputs) == 2, "two inputs are needed")
         self._require(len({value.channels for value in (*self.inputs, self.output)}) == 1, "channel counts differ")
+        for ratio in self.ratios():
+            self._require(2**-10 <= ratio < 2**8, f"s_in / s_out is {ratio:g}; XNNPACK takes 1/1024 up to 256")
+
+    def ratios(self) -> tuple[float, ...]:
+        """Return scale of each input over scale of the output, in float32; empty for a float sum."""
+        made = self.output.quantisation
+        scales = [value.quantisation.scale for value in self.inputs if value.quantisation is not None]
+        return () if made is None else tuple(float(np.float32(scale) / np.float32(made.scale)) for scale in scales)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -151,6 +200,7 @@ class Concat(Op):
 
     def check(self) -> None:
         """Channel counts add up, quantisations agree."""
+        self._require(len(self.inputs) > 0, "at least one input is needed")
         self._require(sum(value.channels for value in self.inputs) == self.output.channels, "channels do not add up")
         self._require(len({value.quantisation for value in (*self.inputs, self.output)}) == 1, "quantisations differ")
 
@@ -167,6 +217,8 @@ class DepthToSpace(Op):
 
     def check(self) -> None:
         """Channel counts fit the block, quantisations agree."""
+        self._require_one_input()
+        self._require(self.block >= 1, f"a block of {self.block} is not one")
         self._require(self.inputs[0].channels == self.output.channels * self.block**2, "channels do not fit the block")
         self._require(self.inputs[0].quantisation == self.output.quantisation, "quantisations differ")
 
@@ -177,19 +229,93 @@ class Relu(Op):
 
     def check(self) -> None:
         """Same channels and quantisation on both sides."""
-        self._require(self.inputs[0].channels == self.output.channels, "channel counts differ")
-        self._require(self.inputs[0].quantisation == self.output.quantisation, "quantisations differ")
+        self._require_same_kind()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Minimum(Op):
-    """min(x, ``bound``), a real number."""
+    """min(x, ``bound``).
+
+    Attributes:
+        bound: A real number. In int8 the nearest level of the value takes its place.
+    """
 
     bound: float
 
+    def __post_init__(self) -> None:
+        # Files hold float32 or a level; rounding here makes what is written and what is read equal.
+        quantisation = self.output.quantisation
+        bound = np.float32(self.bound)
+        if quantisation is not None:
+            bound = np.float32(quantisation.scale) * np.float32(self.level() - quantisation.zero_point)
+        object.__setattr__(self, "bound", float(bound))
+
+    def level(self) -> int:
+        """Return the bound as int8.
+
+        Raises:
+            ModelFileError: The operator is a float one.
+        """
+        quantisation = self.output.quantisation
+        if quantisation is None:
+            raise ModelFileError(f"{self.output.name!r} is float: its bound is no int8 level")
+        steps = np.rint(np.float32(self.bound) / np.float32(quantisation.scale))
+        return int(np.clip(steps + quantisation.zero_point, -128, 127))
+
     def check(self) -> None:
         """Same channels and quantisation on both sides."""
-        self._require(self.inputs[0].channels == self.output.channels, "channel counts differ")
+        self._require_same_kind()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LeakyRelu(Op):
+    """x where x is above 0, ``slope`` · x elsewhere. Float only."""
+
+    slope: float
+
+    def __post_init__(self) -> None:
+        # Files hold float32; rounding here makes what is written and what is read equal.
+        object.__setattr__(self, "slope", float(np.float32(self.slope)))
+
+    def check(self) -> None:
+        """Float, and same channels on both sides."""
+        self._require_same_kind()
+        self._require_float()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PRelu(Op):
+    """x where x is above 0, ``slope`` · x elsewhere, with a slope for each channel. Float only.
+
+    Attributes:
+        slope: ``(C,)`` float32.
+    """
+
+    slope: Array
+
+    def parameter_count(self) -> int:
+        """Return the slopes."""
+        return int(self.slope.size)
+
+    def check(self) -> None:
+        """Float, same channels on both sides, a slope for each."""
+        self._require_same_kind()
+        self._require_float()
+        fits = self.slope.shape == (self.output.channels,) and self.slope.dtype == np.float32
+        self._require(fits, f"a float32 slope for each channel is needed, not {self.slope.dtype} {self.slope.shape}")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Slice(Op):
+    """Some channels: as many as the output has, from channel ``start`` on."""
+
+    start: int
+
+    def check(self) -> None:
+        """Channels are there, quantisations agree."""
+        self._require_one_input()
+        end, there = self.start + self.output.channels, self.inputs[0].channels
+        self._require(0 <= self.start < end <= there, f"channels {self.start} to {end} of {there} were asked for")
         self._require(self.inputs[0].quantisation == self.output.quantisation, "quantisations differ")
 
 

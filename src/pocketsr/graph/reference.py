@@ -8,13 +8,28 @@ Slow and simple on purpose.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from pocketsr.errors import ModelFileError, SettingError
-from pocketsr.graph.ops import Add, Array, Concat, Conv2D, DepthToSpace, Graph, Minimum, Op, Quantisation, Relu
+from pocketsr.graph.ops import (
+    Add,
+    Array,
+    Concat,
+    Conv2D,
+    DepthToSpace,
+    Graph,
+    LeakyRelu,
+    Minimum,
+    Op,
+    PRelu,
+    Quantisation,
+    Relu,
+    Slice,
+)
 
 #: Values of an im2col block; rows are convolved in blocks of about this size so that memory stays small.
 _BLOCK_VALUES = 1 << 22
@@ -78,9 +93,7 @@ def _conv(op: Conv2D, inputs: Sequence[Array]) -> Array:
     # Products of 8-bit integers summed in float64 stay far below 2^53: the sums are exact whatever the order.
     centred = inputs[0].astype(np.float64) - q_in.zero_point
     sums = _correlate(op, centred, np.float64) + op.bias
-    multiplier = np.float32(q_in.scale) * op.weight_scale / np.float32(q_out.scale)
-    scaled = sums.astype(np.float32) * multiplier
-    return _to_int8(scaled, q_out, op.activation)
+    return _to_int8(sums.astype(np.float32) * op.multiplier(), q_out, op.activation)
 
 
 @_run.register
@@ -88,15 +101,14 @@ def _add(op: Add, inputs: Sequence[Array]) -> Array:
     q_out = op.output.quantisation
     if q_out is None:
         return _relu_if(op.activation == "relu", inputs[0] + inputs[1])
-    quantisations = [value.quantisation for value in op.inputs]
-    if any(quantisation is None or quantisation.scale != q_out.scale for quantisation in quantisations):
-        raise ModelFileError("integer sums are defined for equal scales only")
-    total = sum(
-        array.astype(np.int32) - quantisation.zero_point
-        for array, quantisation in zip(inputs, quantisations, strict=True)
-        if quantisation is not None
-    )
-    return _to_int8(np.asarray(total), q_out, op.activation)
+    # As XNNPACK's qs8 vadd: both inputs are weighted by whole numbers of 2^-shift, the larger of which has 21 bits.
+    ratios = op.ratios()
+    shift = 20 - (math.frexp(max(ratios))[1] - 1)
+    total = np.full(inputs[0].shape, 1 << (shift - 1), np.int64)
+    for array, value, ratio in zip(inputs, op.inputs, ratios, strict=True):
+        assert value.quantisation is not None
+        total += (array.astype(np.int64) - value.quantisation.zero_point) * round(math.ldexp(ratio, shift))
+    return _to_int8(total >> shift, q_out, op.activation)
 
 
 @_run.register
@@ -120,11 +132,23 @@ def _relu(op: Relu, inputs: Sequence[Array]) -> Array:
 
 @_run.register
 def _minimum(op: Minimum, inputs: Sequence[Array]) -> Array:
-    quantisation = op.output.quantisation
-    if quantisation is None:
-        return np.minimum(inputs[0], np.float32(op.bound))
-    level = np.rint(np.float32(op.bound) / np.float32(quantisation.scale)) + quantisation.zero_point
-    return np.minimum(inputs[0], np.int8(np.clip(level, -128, 127)))
+    bound = np.float32(op.bound) if op.output.quantisation is None else np.int8(op.level())
+    return np.asarray(np.minimum(inputs[0], bound))
+
+
+@_run.register
+def _leaky_relu(op: LeakyRelu, inputs: Sequence[Array]) -> Array:
+    return np.where(inputs[0] > 0, inputs[0], inputs[0] * np.float32(op.slope))
+
+
+@_run.register
+def _prelu(op: PRelu, inputs: Sequence[Array]) -> Array:
+    return np.where(inputs[0] > 0, inputs[0], inputs[0] * op.slope)
+
+
+@_run.register
+def _slice(op: Slice, inputs: Sequence[Array]) -> Array:
+    return inputs[0][..., op.start : op.start + op.output.channels]
 
 
 def _to_int8(centred: Array, quantisation: Quantisation, activation: str) -> Array:
