@@ -72,7 +72,7 @@ class ModelSpec:
             version = values.pop("spec_version")
             if version > SPEC_VERSION:
                 raise ModelFileError(
-                    f"this model file has spec version {version}; this pocketsr reads up to {SPEC_VERSION}: upgrade pocketsr"
+                    f"the model file has spec version {version}, this pocketsr reads up to {SPEC_VERSION}: upgrade it"
                 )
             return cls(**values)
         except (ValueError, TypeError, KeyError, AttributeError) as error:

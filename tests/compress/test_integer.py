@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from sample_graphs import abpn_like_graph
 
 from pocketsr.blocks import Network
 from pocketsr.compress import IntegerNetwork, quantise
@@ -14,6 +13,7 @@ from pocketsr.errors import DataError, LoweringError, SettingError
 from pocketsr.graph import Add, Conv2D, Graph, Value, execute
 from pocketsr.networks import build
 from pocketsr.train import to_levels, to_tensor
+from sample_graphs import abpn_like_graph
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sample_graphs import abpn_like_graph, spec_for
 
 from pocketsr.compress import quantise
 from pocketsr.errors import ParityError
@@ -16,11 +15,12 @@ from pocketsr.image import downscale, read_image
 from pocketsr.lower import write_checked
 from pocketsr.networks import build
 from pocketsr.train import to_levels
+from sample_graphs import abpn_like_graph, spec_for
 
 IMAGES = [np.random.default_rng(0).integers(0, 256, (14, 15, 3), dtype=np.uint8)]
 
 
-def forward_of(graph: Graph, error: float = 0.0):  # noqa: ANN201
+def forward_of(graph: Graph, error: float = 0.0):
     def forward(image: np.ndarray) -> np.ndarray:
         if graph.is_integer:
             centred = (image[None].astype(np.int16) - 128).astype(np.int8)

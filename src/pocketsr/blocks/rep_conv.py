@@ -64,8 +64,8 @@ class RepConv2d(nn.Module):
         kernel = torch.einsum("om,miyx->oiyx", squeeze, self.expand.weight.double())
         assert self.expand.bias is not None
         assert self.squeeze.bias is not None
-        assert plain.bias is not None
         plain = plain.to(self.squeeze.weight.dtype)
+        assert plain.bias is not None
         plain.weight.copy_(kernel + _identity_kernel(kernel))
         plain.bias.copy_(squeeze @ self.expand.bias.double() + self.squeeze.bias.double())
         return plain

@@ -24,8 +24,8 @@ def activation_maxima(graph: Graph, images: Iterable[Array], *, method: Method =
     Args:
         graph: A float graph.
         images: uint8 ``(H, W, 3)`` each, of any sizes.
-        method: ``minmax`` takes the largest value of all; ``percentile`` the largest over images of each image's 99.99th
-            percentile, which gives up rare peaks for a finer step.
+        method: ``minmax`` takes the largest value of all; ``percentile`` the largest over images of each image's
+            99.99th percentile, which gives up rare peaks for a finer step.
 
     Raises:
         SettingError: The graph is not float, or the method is unknown.

@@ -7,8 +7,8 @@ differently in the file. Here whole numbers q − z are carried from layer to la
     y   = clamp(round(acc · (s_in · s_w) / s_out))
 
 Gradients pass every rounding unchanged. Scales of weights follow the largest weight of each output channel; scales of
-activations are learnt, starting from calibration. Image in and image out are at scale 1 and zero point −128, so the last
-operator saturates to 0..255 by itself and one step is one grey level.
+activations are learnt, starting from calibration. Image in and image out are at scale 1 and zero point −128, so the
+last operator saturates to 0..255 by itself and one step is one grey level.
 
 Knows graphs, not networks: whatever was traced can be quantised.
 """
@@ -126,7 +126,7 @@ class IntegerNetwork(nn.Module):
         return torch.clamp(centred, low, 127 - zero_point)
 
     def _integers(self, op: Conv2D) -> tuple[Tensor, Tensor, Tensor]:
-        """Return integer weights ``(O, I, kh, kw)`` and biases ``(O,)``, held in float32, and weight scales ``(O,)``."""
+        """Return integer weights ``(O, I, kh, kw)`` and biases ``(O,)`` held in float32, and weight scales ``(O,)``."""
         if _is_copy(op):
             ones = torch.from_numpy(op.weight.transpose(0, 3, 1, 2).copy())
             return ones * 127, torch.zeros(len(ones)), torch.full((len(ones),), 1 / 127)
@@ -187,7 +187,9 @@ class _Plan:
             else:
                 self._zero_points[op.output.name] = self._zero_points[first]
             if isinstance(op, Concat) and len({self._zero_points[value.name] for value in op.inputs}) > 1:
-                raise LoweringError(f"{op.output.name}: values with and without negative numbers cannot share int8 bytes")
+                raise LoweringError(
+                    f"{op.output.name}: values with and without negative numbers cannot share int8 bytes"
+                )
         self._join(ops[-1].output.name, source.name)
         self._pixel_group = self.group(source.name)
 
@@ -225,7 +227,11 @@ def _without_saturation(graph: Graph) -> tuple[Op, ...]:
             break
     makers = [index for index, op in enumerate(ops) if isinstance(op, Conv2D | Add)]
     last = makers[-1] if makers else -1
-    if not makers or not _leads_to_end(ops[last + 1 :], ops[last].output) or getattr(ops[last], "activation", "") != "relu":
+    if (
+        not makers
+        or not _leads_to_end(ops[last + 1 :], ops[last].output)
+        or getattr(ops[last], "activation", "") != "relu"
+    ):
         raise LoweringError("an integer network must end in a clip to 0..255, a ReLU, or both")
     return tuple(ops)
 

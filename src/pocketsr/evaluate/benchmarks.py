@@ -86,7 +86,8 @@ def evaluate(
         output = upscale(downscale(truth, scale))
         if output.shape != truth.shape or output.dtype != np.uint8:
             raise SettingError(
-                f"{file.name}: uint8 {truth.shape} was expected back, {output.dtype} {output.shape} came; is the scale {scale}?"
+                f"{file.name}: uint8 {truth.shape} was expected back, {output.dtype} {output.shape} came; "
+                f"is the scale {scale}?"
             )
         rows[file.name] = {
             protocol.name: protocol.score(output, truth, scale=scale, with_ssim=with_ssim) for protocol in protocols

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pocketsr.errors import SettingError, UnknownNameError
 from pocketsr.evaluate.metrics import psnr, ssim_gaussian, ssim_uniform
-from pocketsr.image import full_luma, studio_luma
+from pocketsr.image.colour import rgb_to_luma, rgb_to_y
 
 Channels = Literal["rgb", "studio_y", "full_y"]
 Ssim = Literal["gaussian", "uniform"]
@@ -69,10 +69,12 @@ class Protocol:
         height, width = image.shape[:2]
         inner = image[border : height - border, border : width - border]
         if inner.size == 0:
-            raise SettingError(f"protocol {self.name!r} leaves out {border} pixels at each side; nothing is left of {height}×{width}")
+            raise SettingError(
+                f"protocol {self.name!r} leaves out {border} pixels at each side; nothing is left of {height}×{width}"
+            )
         if self.channels == "rgb":
             return inner
-        return studio_luma(inner) if self.channels == "studio_y" else full_luma(inner)
+        return rgb_to_y(inner) if self.channels == "studio_y" else rgb_to_luma(inner)
 
 
 PROTOCOLS: tuple[Protocol, ...] = (

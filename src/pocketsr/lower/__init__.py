@@ -1,4 +1,4 @@
-"""Lowering: a torch network becomes a float graph, and a graph becomes a model file that has been checked by running it.
+"""Lowering: a torch network becomes a float graph, and a graph a model file that has been checked by running it.
 
 Compression comes after: quantising is a rewrite of the graph, so one tracer serves float files, post-training
 quantisation and integer training (docs/decisions/0002).

@@ -108,7 +108,8 @@ def _litert(file: Path) -> Callable[[_Image], npt.NDArray[np.float64]]:
         levels = image[None].astype(np.int16) - 128 if source["dtype"] == np.int8 else image[None]
         interpreter.set_tensor(source["index"], levels.astype(source["dtype"]))
         interpreter.invoke()
-        output = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0].astype(np.float64)
+        result = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+        output: npt.NDArray[np.float64] = result[0].astype(np.float64)
         return output + 128 if source["dtype"] == np.int8 else output
 
     return run

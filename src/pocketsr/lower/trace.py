@@ -1,8 +1,8 @@
 """Tracing: a folded torch network becomes a float graph.
 
-Before: a network from 0..1 to 0..1 built of convolutions, ReLU, sums, concatenation, pixel shuffle and multiplication by
-constants. After: a graph from 0..255 to 0..255 that computes 255 times as much of 255 times as little, and holds no
-operator that only rescales or reorders:
+Before: a network from 0..1 to 0..1 built of convolutions, ReLU, sums, concatenation, pixel shuffle and multiplication
+by constants. After: a graph from 0..255 to 0..255 that computes the same image, and holds no operator that only rescales
+or reorders:
 
 - constants are carried along as a gain and vanish, because convolutions and ReLU are homogeneous: only biases change;
 - torch's pixel shuffle wants colours outside sub-pixels, depth-to-space the other way round: the order is pushed back
@@ -117,9 +117,7 @@ class _Tracer:
         order = self._order_of(node, conv.out_channels)
         weight, bias = weight[order], bias[order] / float(source.gain)
         output = Value(_name(node), conv.out_channels)
-        self._ops.append(
-            Conv2D((source.value,), output, _float32(weight), _float32(bias), None, "none", conv.groups)
-        )
+        self._ops.append(Conv2D((source.value,), output, _float32(weight), _float32(bias), None, "none", conv.groups))
         return _Signal(output, source.gain)
 
     def _relu(self, node: fx.Node) -> _Signal:
@@ -208,7 +206,9 @@ class _Tracer:
         """Emit output channel k = input channel ``channels[k]``."""
         width = source.value.channels
         output = Value(name, len(channels))
-        whole = len(channels) % width == 0 and bool(np.all(channels == np.tile(np.arange(width), len(channels) // width)))
+        whole = len(channels) % width == 0 and bool(
+            np.all(channels == np.tile(np.arange(width), len(channels) // width))
+        )
         if self._repeat == "concat" and whole:
             self._ops.append(Concat((source.value,) * (len(channels) // width), output))
         else:

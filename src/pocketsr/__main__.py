@@ -1,0 +1,5 @@
+"""``python -m pocketsr``: the command line."""
+
+from pocketsr.cli import main
+
+main()

@@ -1,0 +1,42 @@
+"""The wheel alone, in a clean environment without extras, upscales an image; torch is nowhere near."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.install
+@pytest.mark.slow
+def test_the_wheel_upscales_without_torch(tmp_path: Path) -> None:
+    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, ROOT, cwd=tmp_path)
+    (wheel,) = tmp_path.glob("pocketsr-*.whl")
+    venv.create(tmp_path / "clean", with_pip=True)
+    python = tmp_path / "clean" / "bin" / "python"
+    run(python, "-m", "pip", "install", "-q", wheel, cwd=tmp_path)
+    pocketsr = python.with_name("pocketsr")
+    written = run(pocketsr, "upscale", ROOT / "examples" / "astronaut.png", "-o", tmp_path / "large.png", cwd=tmp_path)
+    assert written.strip() == str(tmp_path / "large.png")
+    code = (
+        "import importlib.util, sys; from PIL import Image;"
+        "print(Image.open(sys.argv[1]).size, importlib.util.find_spec('torch'))"
+    )
+    assert run(python, "-c", code, tmp_path / "large.png", cwd=tmp_path).strip() == "(768, 768) None"
+    missing = subprocess.run(
+        [pocketsr, "train", "abpn-x3", "--data", tmp_path], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert missing.returncode == 1
+    assert "pip install 'pocketsr[train]'" in missing.stderr
+    assert "Traceback" not in missing.stderr
