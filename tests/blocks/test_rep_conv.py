@@ -24,7 +24,9 @@ DOUBLE, SINGLE = 1e-12, 1e-5
     seed=st.integers(0, 1000),
 )
 @settings(max_examples=20, deadline=None)
-def test_folded_equals_branches_at_every_pixel(channels: int, expansion: int, height: int, width: int, seed: int) -> None:
+def test_folded_equals_branches_at_every_pixel(
+    channels: int, expansion: int, height: int, width: int, seed: int
+) -> None:
     torch.manual_seed(seed)
     for dtype, tolerance in ((torch.float64, DOUBLE), (torch.float32, SINGLE)):
         block = RepConv2d(channels, expansion=expansion).to(dtype)

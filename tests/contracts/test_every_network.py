@@ -65,9 +65,7 @@ def test_the_int8_file_gives_the_bytes_of_the_training_forward(
 ) -> None:
     network = quantise(lively(name, scale), images)
     graph = network.graph()
-    spec = ModelSpec(
-        name=name, network=name, scale=scale, precision="int8", receptive_field=receptive_field(graph)
-    )
+    spec = ModelSpec(name=name, network=name, scale=scale, precision="int8", receptive_field=receptive_field(graph))
     parity = write_checked(
         graph, spec, tmp_path / "model.tflite", forward=lambda image: to_levels(network, image), images=images
     )

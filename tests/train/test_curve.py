@@ -11,7 +11,12 @@ from pocketsr.train import Curve, Event, Stage
 
 def event(stage: str, step: int, psnr_db: float | None = None) -> Event:
     return Event(
-        stage=Stage(name=stage, steps=100), step=step, loss=1 / step, learning_rate=1e-3, seconds_left=1, psnr_db=psnr_db
+        stage=Stage(name=stage, steps=100),
+        step=step,
+        loss=1 / step,
+        learning_rate=1e-3,
+        seconds_left=1,
+        psnr_db=psnr_db,
     )
 
 

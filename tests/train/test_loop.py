@@ -37,7 +37,9 @@ def recipe(*stages: dict[str, object]) -> Recipe:
 
 def equal(a: Checkpoint, b: Checkpoint) -> bool:
     return all(
-        torch.equal(getattr(a, kind)[key], getattr(b, kind)[key]) for kind in ("network", "average") for key in a.network
+        torch.equal(getattr(a, kind)[key], getattr(b, kind)[key])
+        for kind in ("network", "average")
+        for key in a.network
     )
 
 
@@ -53,9 +55,7 @@ def test_a_resumed_run_ends_with_the_same_bits(pairs: tuple[Pair, ...], tmp_path
     chosen = recipe({"name": "a", "steps": 8, "precision": precision})
     whole = train(chosen, pairs, folder=tmp_path / "whole", valid_pairs=pairs[:1])
     asked = iter([False] * 4 + [True])
-    stopped = train(
-        chosen, pairs, folder=tmp_path / "parts", valid_pairs=pairs[:1], should_stop=lambda: next(asked)
-    )
+    stopped = train(chosen, pairs, folder=tmp_path / "parts", valid_pairs=pairs[:1], should_stop=lambda: next(asked))
     assert (stopped.step, stopped.is_finished) == (5, False)
     resumed = train(chosen, pairs, folder=tmp_path / "parts", valid_pairs=pairs[:1], resume=True, workers=3)
     assert resumed.is_finished
