@@ -27,7 +27,6 @@ VERBS: dict[str, Verb] = {
     "upscale": Verb("pocketsr.cli.upscale", "Make images larger."),
     "models": Verb("pocketsr.cli.models", "List the models that come with pocketsr."),
     "evaluate": Verb("pocketsr.cli.evaluate", "Judge a model on folders of ground truth."),
-    "evaluate": Verb("pocketsr.cli.evaluate", "Judge a model on folders of images, under named protocols."),
     "train": Verb("pocketsr.cli.train", "Train a network from a recipe."),
     "export": Verb("pocketsr.cli.export", "Write a trained network as a checked model file."),
 }

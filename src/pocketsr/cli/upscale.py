@@ -1,0 +1,142 @@
+"""``pocketsr upscale``: image files and folders become larger images."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from pocketsr.cli import show_error
+from pocketsr.errors import PocketsrError, SettingError
+
+_Progress = Callable[[int, int], None]
+
+
+@click.command()
+@click.argument("images", nargs=-1, metavar="IN...", type=click.Path(path_type=Path))
+@click.option(
+    "-i", "--input", "more", multiple=True, type=click.Path(path_type=Path), help="Another way to name an IN."
+)
+@click.option(
+    "-o", "--output", help="File for one image, folder for several [default: NAME_x3.png and so on, beside IN]."
+)
+@click.option(
+    "-m", "-n", "--model", "--model-name", help="Name from `pocketsr models`, or a .tflite  [default: abpn-x3]."
+)
+@click.option("-s", "--scale", type=click.IntRange(min=1), help="Factor; without -m it chooses the model.")
+@click.option("-f", "--format", "--ext", "ending", help="Format of the outputs: png, jpg, webp, ...  [default: as IN].")
+@click.option("-t", "--threads", type=click.IntRange(min=1), help="Processor threads  [default: all].")
+@click.option(
+    "--tile", type=click.IntRange(min=0), default=0, help="Side of a tile in pixels; 0, the default, chooses."
+)
+@click.option("--backend", default="litert", show_default=True, help="What runs the model.")
+@click.option("--overwrite", is_flag=True, help="Replace outputs that are there.")
+@click.option(
+    "--max-pixels", type=click.IntRange(min=0), help="Refuse larger inputs; 0 for no limit  [default: 200000000]."
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress and no notes; errors are still shown.")
+@click.pass_context
+def command(
+    context: click.Context,
+    images: tuple[Path, ...],
+    more: tuple[Path, ...],
+    output: str | None,
+    model: str | None,
+    scale: int | None,
+    ending: str | None,
+    threads: int | None,
+    tile: int,
+    backend: str,
+    overwrite: bool,
+    max_pixels: int | None,
+    quiet: bool,
+) -> None:
+    """Make images larger. IN is an image file or a folder of them.
+
+    The paths written go to stdout, one a line; everything else to stderr. An image that fails does not stop the others,
+    and leaves no file.
+    """
+    sources = (*images, *more)
+    if not sources:
+        raise click.UsageError("name at least one image or folder")
+    # Imported here so that --help loads no numpy.
+    from pocketsr.cli.plan import is_folder, make_plan
+    from pocketsr.image import DEFAULT_MAX_PIXELS
+    from pocketsr.runtime import Upscaler
+    from pocketsr.runtime.photo import upscale_file
+
+    upscaler = Upscaler(_model(model, scale), backend=backend, threads=threads, tile=tile or None)
+    if scale is not None and scale != upscaler.scale:
+        raise SettingError(
+            f"model {model!r} enlarges {upscaler.scale} times, not {scale}; leave out -s or choose another"
+        )
+    jobs, problems = make_plan(sources, output, ending=ending, scale=upscaler.scale)
+    for problem in problems:
+        show_error(problem)
+    if output is not None and is_folder(output, sources):
+        Path(output).mkdir(parents=True, exist_ok=True)
+    failed = len(problems)
+    with _progress(len(jobs), is_shown=not quiet and sys.stderr.isatty()) as start:
+        for job in jobs:
+            try:
+                notes = upscale_file(
+                    upscaler,
+                    job.source,
+                    job.target,
+                    overwrite=overwrite,
+                    max_pixels=DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels or None,
+                    on_progress=start(job.source),
+                )
+            except (PocketsrError, OSError) as error:
+                show_error(error)
+                failed += 1
+            except MemoryError:
+                show_error(
+                    MemoryError(f"not enough memory to upscale {job.source}; --tile 256 or PNG output needs less")
+                )
+                failed += 1
+            else:
+                click.echo(job.target)
+                for note in () if quiet else notes:
+                    click.echo(f"note: {job.target}: {note}", err=True)
+    if failed:
+        if len(jobs) > 1:
+            click.echo(f"{failed} failed, {len(jobs) + len(problems) - failed} done", err=True)
+        context.exit(1)
+
+
+def _model(model: str | None, scale: int | None) -> str:
+    """Return the model that was asked for, by name or path, or else by scale."""
+    from pocketsr.weights import DEFAULT_MODEL, find_scale
+
+    if model is not None:
+        return model
+    return DEFAULT_MODEL if scale is None else find_scale(scale).name
+
+
+@contextlib.contextmanager
+def _progress(count: int, *, is_shown: bool) -> Iterator[Callable[[Path], _Progress | None]]:
+    """Give a function that begins an image and returns what to call after its tiles; draws only on a terminal."""
+    if not is_shown:
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    # Paths go to stdout: drawn around on a terminal, left alone in a pipe.
+    bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty())
+    with bar:
+        task = bar.add_task("")
+        begun = 0
+
+        def start(source: Path) -> _Progress:
+            nonlocal begun
+            begun += 1
+            bar.reset(task, description=source.name if count == 1 else f"{begun}/{count} {source.name}")
+            return lambda done, total: bar.update(task, completed=done, total=total)
+
+        yield start
