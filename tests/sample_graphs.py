@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from pocketsr.graph import Add, Concat, Conv2D, DepthToSpace, Graph, Minimum, Op, Quantisation, Relu, Value
+from pocketsr.graph import (
+    Add,
+    Concat,
+    Conv2D,
+    DepthToSpace,
+    Graph,
+    LeakyRelu,
+    Minimum,
+    Op,
+    PRelu,
+    Quantisation,
+    Relu,
+    Slice,
+    Value,
+)
 from pocketsr.spec import ModelSpec, Precision
 
 PIXELS = Quantisation(1.0, -128)
@@ -85,6 +101,28 @@ def spec_for(graph: Graph, *, scale: int = 3, receptive_field: int = 4) -> Model
     )
 
 
+def random_image(graph: Graph, height: int, width: int, *, seed: int = 0) -> npt.NDArray[Any]:
+    """Return an image ``(1, H, W, C)`` of noise over the full range, as the graph takes it."""
+    levels = np.random.default_rng(seed).integers(0, 256, (1, height, width, graph.input.channels))
+    return (levels - 128).astype(np.int8) if graph.is_integer else levels.astype(np.float32)
+
+
+def run_litert(model: bytes, images: Iterable[npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+    """Run a model file on images of any sizes, with one interpreter, on one thread."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=model, num_threads=1)
+    source, made = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    outputs = []
+    for image in images:
+        interpreter.resize_tensor_input(source, image.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(source, image)
+        interpreter.invoke()
+        outputs.append(interpreter.get_tensor(made))
+    return outputs
+
+
 def _conv(
     random: np.random.Generator,
     ops: list[Op],
@@ -95,13 +133,15 @@ def _conv(
     relu: bool,
     kernel: int = 3,
     output: Quantisation | None = None,
+    groups: int = 1,
 ) -> Value:
-    shape = (width, kernel, kernel, value.channels)
+    shape = (width, kernel, kernel, value.channels // groups)
     activation = "relu" if relu else "none"
     if value.quantisation is None:
         made = Value(name, width)
         weight = (random.normal(size=shape) / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
-        ops.append(Conv2D((value,), made, weight, random.normal(size=width).astype(np.float32), None, activation))
+        bias = random.normal(size=width).astype(np.float32)
+        ops.append(Conv2D((value,), made, weight, bias, None, activation, groups))
         return made
     quantisation = output or Quantisation(
         float(random.uniform(0.3, 1.7)), -128 if relu else int(random.integers(-20, 20))
@@ -109,6 +149,59 @@ def _conv(
     made = Value(name, width, quantisation)
     weight = random.integers(-127, 128, shape).astype(np.int8)
     weight_scale = random.uniform(0.5, 1.5, width).astype(np.float32) / np.float32(60 * np.sqrt(np.prod(shape[1:])))
-    bias = random.integers(-3000, 3000, width).astype(np.int32)
-    ops.append(Conv2D((value,), made, weight, bias, weight_scale, activation))
+    offsets = random.integers(-3000, 3000, width).astype(np.int32)
+    ops.append(Conv2D((value,), made, weight, offsets, weight_scale, activation, groups))
+    return made
+
+
+def random_graph(*, precision: Precision, seed: int, length: int = 5) -> Graph:
+    """Return random operators, each on random earlier values of one size, and depth-to-space at the end."""
+    random = np.random.default_rng(seed)
+    integer = precision == "int8"
+    image = Value("image", 3, PIXELS if integer else None)
+    ops: list[Op] = []
+    values = [_conv(random, ops, image, 8, "first", relu=True)]
+    kinds = ["conv", "grouped", "depthwise", "add", "concat", "slice", "minimum", "relu"]
+    for index in range(length):
+        kind = str(random.choice(kinds if integer else [*kinds, "prelu", "leaky"]))
+        values.append(_random_op(random, ops, values, f"{kind}{index}", kind))
+    subpixels = _conv(random, ops, values[-1], 12, "subpixels", relu=False)
+    output = Value("upscaled", 3, subpixels.quantisation)
+    ops.append(DepthToSpace((subpixels,), output, 2))
+    return Graph(image, output, tuple(ops))
+
+
+def _random_op(random: np.random.Generator, ops: list[Op], values: list[Value], name: str, kind: str) -> Value:
+    value = values[int(random.integers(len(values)))]
+    relu = bool(random.integers(2))
+    if kind in ("conv", "grouped", "depthwise"):
+        groups = {"conv": 1, "grouped": 2 if value.channels % 2 == 0 else 1, "depthwise": value.channels}[kind]
+        width = value.channels * int(random.integers(1, 3)) if kind == "depthwise" else 8
+        return _conv(random, ops, value, width, name, relu=relu, kernel=int(random.choice([1, 3, 5])), groups=groups)
+    if kind == "add":
+        other = next(candidate for candidate in values if candidate.channels == value.channels)
+        quantisation = None
+        if value.quantisation is not None:
+            quantisation = Quantisation(float(random.uniform(0.3, 3)), int(random.integers(-128, 128)))
+        made = Value(name, value.channels, quantisation)
+        ops.append(Add((value, other), made, "relu" if relu else "none"))
+    elif kind == "concat":
+        alike = [candidate for candidate in values if candidate.quantisation == value.quantisation][:3]
+        made = Value(name, sum(candidate.channels for candidate in alike), value.quantisation)
+        ops.append(Concat(tuple(alike), made))
+    elif kind == "slice":
+        start = int(random.integers(value.channels))
+        made = Value(name, int(random.integers(1, value.channels - start + 1)), value.quantisation)
+        ops.append(Slice((value,), made, start))
+    else:
+        made = Value(name, value.channels, value.quantisation)
+        slope = random.uniform(0, 0.5, value.channels).astype(np.float32)
+        if kind == "minimum":
+            ops.append(Minimum((value,), made, float(random.uniform(0.5, 100))))
+        elif kind == "relu":
+            ops.append(Relu((value,), made))
+        elif kind == "prelu":
+            ops.append(PRelu((value,), made, slope))
+        else:
+            ops.append(LeakyRelu((value,), made, float(slope[0])))
     return made

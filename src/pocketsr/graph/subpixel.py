@@ -1,8 +1,8 @@
 """A transposed convolution as an ordinary one followed by depth-to-space.
 
 A transposed convolution of stride s computes s² interleaved images, and each is an ordinary convolution of the input
-with every s-th tap of the kernel. Written that way it needs no operator of its own: TensorFlow Lite's wants the size of
-the output as a constant, which would tie the file to one image size, and the integer form is the ordinary convolution's.
+with every s-th tap of the kernel. Written that way it needs no operator of its own (TensorFlow Lite's takes the size of
+the output as a constant, which would tie the file to one image size), and int8 works as it does for every convolution.
 
     x (H, W, I) ─► Conv2D, s²·C outputs ─► DepthToSpace(s) ─► (sH, sW, C)
 """
@@ -18,7 +18,7 @@ from pocketsr.graph.ops import Array
 def subpixel_convolution(weight: Array, bias: Array, *, stride: int, padding: int) -> tuple[Array, Array]:
     """Return weights and biases for a ``Conv2D`` before ``DepthToSpace(stride)`` that equal a transposed convolution.
 
-    Where the kernel is no multiple of the stride, or sits off centre, some taps are zeros and the result has more weights
+    Where the kernel is no multiple of the stride, or sits off centre, some taps are zeros and there are more weights
     than came: FSRCNN's 9×9 at ×3 becomes 5×5 with padding 4 (its last row looks two pixels down), 3×3 with padding 3.
 
     Args:
