@@ -81,11 +81,10 @@ def export(checkpoint: Path, output: Path, images: Path, *more: str) -> None:
 def write_catalogue(name: str, figures: Figures) -> None:
     """Write the two entries; other models' entries are kept."""
     path = WEIGHTS / "catalogue.toml"
-    comment, _, rest = path.read_text().partition("[[entries]]\n")
-    kept = [table for table in rest.split("[[entries]]\n") if table and f'file = "{name}' not in table]
+    comment, *tables = path.read_text().split("\n[[entries]]\n")
+    kept = [text for text in tables if f'card = "{name}.md"' not in text]
     made = [table(file, name, figures) for file in (f"{name}.tflite", f"{name}-float.tflite")]
-    comment = comment.replace("entries = []\n", "")
-    path.write_text(comment + "".join(f"[[entries]]\n{text.strip()}\n\n" for text in made + kept))
+    path.write_text("\n[[entries]]\n".join([comment.strip() + "\n", *(text.strip() + "\n" for text in made + kept)]))
     from pocketsr.weights.catalogue import entries
 
     entries.cache_clear()

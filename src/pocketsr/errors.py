@@ -49,8 +49,8 @@ class UnknownNameError(PocketsrError):
     def among(cls, kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
         """Say which ``kind`` of thing was asked for and which known names come nearest.
 
-        >>> print(UnknownNameError.among("model", "abpm-x3", ["abpn-x3", "scsrn-x3"]))
-        unknown model 'abpm-x3'; did you mean 'abpn-x3' or 'scsrn-x3'?
+        >>> print(UnknownNameError.among("model", "abpm-x3", ["abpn-x3", "abpn-x2"]))
+        unknown model 'abpm-x3'; did you mean 'abpn-x3' or 'abpn-x2'?
         >>> print(UnknownNameError.among("backend", "cuda", ["litert", "reference"]))
         unknown backend 'cuda'; known: litert, reference
         """

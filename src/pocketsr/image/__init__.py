@@ -1,30 +1,36 @@
-"""Images: photos in and out, luma, and the field's bicubic. Knows nothing of networks or model files."""
+"""Photos in and out, colour and resizing, in 8-bit RGB arrays. Knows nothing of networks or model files."""
 
-from pocketsr.image.colour import full_luma, studio_luma
+from pocketsr.image.colour import rgb_to_grey, rgb_to_luma, rgb_to_y
 from pocketsr.image.files import (
     DEFAULT_MAX_PIXELS,
-    FORMATS,
-    Photo,
-    format_of,
+    Strip,
+    check_fits,
     list_images,
     read_image,
     replacing,
     write_image,
+    write_strips,
 )
+from pocketsr.image.formats import FORMATS, format_of
+from pocketsr.image.photo import Photo
 from pocketsr.image.resize import crop_to_multiple, downscale, resize_bicubic
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
     "FORMATS",
     "Photo",
+    "Strip",
+    "check_fits",
     "crop_to_multiple",
     "downscale",
     "format_of",
-    "full_luma",
     "list_images",
     "read_image",
     "replacing",
     "resize_bicubic",
-    "studio_luma",
+    "rgb_to_grey",
+    "rgb_to_luma",
+    "rgb_to_y",
     "write_image",
+    "write_strips",
 ]

@@ -1,0 +1,147 @@
+"""The file formats that pocketsr reads and writes, as one list, and their limits."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from pocketsr.errors import ImageFileError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Format:
+    """One file format.
+
+    Attributes:
+        name: Pillow's name for it.
+        suffixes: File name endings in lower case; the first is the usual one.
+        signatures: (offset, bytes) pairs, any of which marks a file as this format.
+        reader: Module and class in Pillow that read it. Named so that only this module is imported, which keeps the
+            command line quick to start.
+        has_alpha: Transparency can be kept.
+        has_grey: One channel of grey can be kept.
+        largest_side: Pixels that height and width may have.
+        default_quality: 1 to 100; ``None`` where every file is lossless.
+        can_be_lossless: Whether ``lossless=True`` can be honoured.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    signatures: tuple[tuple[int, bytes], ...]
+    reader: tuple[str, str]
+    has_alpha: bool
+    has_grey: bool
+    largest_side: int
+    default_quality: int | None = None
+    can_be_lossless: bool = True
+
+
+#: Qualities: where differences to the lossless file stop being visible; a network's output is too dear to blur again.
+_FORMATS = (
+    Format(
+        name="PNG",
+        suffixes=(".png",),
+        signatures=((0, b"\x89PNG\r\n\x1a\n"),),
+        reader=("PIL.PngImagePlugin", "PngImageFile"),
+        has_alpha=True,
+        has_grey=True,
+        largest_side=2**31 - 1,
+    ),
+    Format(
+        name="JPEG",
+        suffixes=(".jpg", ".jpeg"),
+        signatures=((0, b"\xff\xd8\xff"),),
+        reader=("PIL.JpegImagePlugin", "JpegImageFile"),
+        has_alpha=False,
+        has_grey=True,
+        largest_side=65500,  # libjpeg's JPEG_MAX_DIMENSION
+        default_quality=95,
+        can_be_lossless=False,
+    ),
+    Format(
+        name="WEBP",
+        suffixes=(".webp",),
+        signatures=((8, b"WEBP"),),
+        reader=("PIL.WebPImagePlugin", "WebPImageFile"),
+        has_alpha=True,
+        has_grey=False,
+        largest_side=16383,
+        default_quality=95,
+    ),
+    Format(
+        name="AVIF",
+        suffixes=(".avif",),
+        signatures=((4, b"ftypavif"), (4, b"ftypavis"), (4, b"ftypmif1"), (4, b"ftypmsf1")),
+        reader=("PIL.AvifImagePlugin", "AvifImageFile"),
+        has_alpha=True,
+        has_grey=True,
+        largest_side=65536,
+        default_quality=90,
+        can_be_lossless=False,
+    ),
+    Format(
+        name="TIFF",
+        suffixes=(".tif", ".tiff"),
+        signatures=((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")),
+        reader=("PIL.TiffImagePlugin", "TiffImageFile"),
+        has_alpha=True,
+        has_grey=True,
+        largest_side=2**31 - 1,
+    ),
+    Format(
+        name="BMP",
+        suffixes=(".bmp",),
+        signatures=((0, b"BM"),),
+        reader=("PIL.BmpImagePlugin", "BmpImageFile"),
+        has_alpha=False,
+        has_grey=True,
+        largest_side=2**31 - 1,
+    ),
+)
+
+#: Format name by file name ending, in lower case: all that can be read and written.
+FORMATS: Mapping[str, str] = {suffix: kind.name for kind in _FORMATS for suffix in kind.suffixes}
+
+#: The formats in words, for messages.
+FORMAT_NAMES = "PNG, JPEG, WebP, AVIF, TIFF or BMP"
+
+
+def format_of(path: Path) -> str:
+    """Return the name of the format that a file name asks for, such as ``"PNG"``.
+
+    Raises:
+        ImageFileError: The name ends in nothing we know.
+
+    >>> format_of(Path("holiday.JPG"))
+    'JPEG'
+    """
+    return format_from_suffix(path).name
+
+
+def format_from_suffix(path: Path) -> Format:
+    """Return the whole entry of the format that a file of this name is written in.
+
+    Raises:
+        ImageFileError: The name ends in nothing we know.
+
+    >>> format_from_suffix(Path("holiday.webp")).largest_side
+    16383
+    """
+    for kind in _FORMATS:
+        if path.suffix.lower() in kind.suffixes:
+            return kind
+    ending = f"the ending {path.suffix!r}" if path.suffix else "no ending"
+    raise ImageFileError(f"cannot write {path}: it has {ending}; end the name in one of {', '.join(FORMATS)}")
+
+
+def format_from_content(start: bytes) -> Format | None:
+    """Return the format of a file from its first 16 bytes, whatever it is called; ``None`` for anything else.
+
+    >>> format_from_content(b"BM and so forth").name
+    'BMP'
+    """
+    for kind in _FORMATS:
+        if any(start.startswith(mark, offset) for offset, mark in kind.signatures):
+            return kind
+    return None
