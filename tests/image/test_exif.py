@@ -1,0 +1,79 @@
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+
+from pocketsr.image.exif import split_orientation, turn_upright
+
+EVERY_ORIENTATION = range(1, 9)
+
+
+def exif_block(orientation: int | None, *, order: str = "<") -> bytes:
+    exif = Image.Exif()
+    exif.endian = order
+    exif[0x010F] = "Maker"
+    if orientation is not None:
+        exif[0x0112] = orientation
+    return exif.tobytes()
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("orientation", EVERY_ORIENTATION)
+def test_the_orientation_is_found_and_reset_and_no_other_byte_changes(orientation: int, order: str) -> None:
+    block = exif_block(orientation, order=order)
+    found, upright = split_orientation(block)
+    assert found == orientation
+    reread = Image.Exif()
+    reread.load(upright)
+    assert reread[0x0112] == 1
+    assert reread[0x010F] == "Maker"
+    differing = [a != b for a, b in zip(block.removeprefix(b"Exif\0\0"), upright, strict=True)]
+    assert sum(differing) == (orientation != 1)
+
+
+def test_a_block_without_the_tag_is_upright_and_unchanged() -> None:
+    block = exif_block(None).removeprefix(b"Exif\0\0")
+    assert split_orientation(block) == (1, block)
+
+
+@pytest.mark.parametrize("orientation", EVERY_ORIENTATION)
+def test_pixels_turn_as_pillow_turns_them(orientation: int) -> None:
+    pixels = np.arange(3 * 5 * 3, dtype=np.uint8).reshape(3, 5, 3)
+    image = Image.fromarray(pixels)
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    turned = turn_upright(pixels, orientation)
+    assert np.array_equal(turned, np.asarray(ImageOps.exif_transpose(image)))
+    assert turned.flags.c_contiguous
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_damaged_blocks_never_raise_and_keep_their_length(data: st.DataObject) -> None:
+    block = bytearray(exif_block(6).removeprefix(b"Exif\0\0"))
+    for _ in range(data.draw(st.integers(0, 4))):
+        block[data.draw(st.integers(0, len(block) - 1))] = data.draw(st.integers(0, 255))
+    damaged = bytes(block[: data.draw(st.integers(0, len(block)))])
+    orientation, upright = split_orientation(damaged)
+    assert 1 <= orientation <= 8
+    assert len(upright) == len(damaged.removeprefix(b"Exif\0\0"))
+
+
+def test_a_phone_photo_stored_sideways_is_read_upright_once(tmp_path) -> None:
+    from pocketsr.image import read_image, write_image
+
+    buffer = io.BytesIO()
+    pixels = np.zeros((16, 32, 3), np.uint8)
+    pixels[:, :16] = 255  # white on the left as stored: on top when upright
+    Image.fromarray(pixels).save(buffer, "JPEG", exif=exif_block(6), quality=95)
+    (tmp_path / "phone.jpg").write_bytes(buffer.getvalue())
+    photo = read_image(tmp_path / "phone.jpg")
+    assert photo.pixels.shape == (32, 16, 3)
+    assert photo.pixels[:12].min() > 240 > 20 > photo.pixels[20:].max()
+    write_image(tmp_path / "again.jpg", photo)
+    again = read_image(tmp_path / "again.jpg")
+    assert again.pixels.shape == (32, 16, 3)
+    assert again.carried["exif"] == photo.carried["exif"]
