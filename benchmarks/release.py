@@ -41,8 +41,8 @@ PSNR in dB, RGB, border 1:
 {table}
 
 The int8 file computes, byte for byte, what integer-domain training computed; `pocketsr export` checked that. The row
-`{name} PTQ` is the float network quantised after training instead (min-max ranges of {calibration} training images); it is
-not bundled.
+`{name} PTQ` is the float network quantised after training instead (min-max ranges of {calibration} training images); it
+is not bundled.
 """
 
 

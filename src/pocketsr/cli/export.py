@@ -59,7 +59,9 @@ def command(
     def low(file: Path) -> npt.NDArray[np.uint8]:
         return downscale(read_image(file).pixels, state.recipe.scale)
 
-    graph, forward = _lowered(state, ptq, [low(file) for file in files[:: max(1, len(files) // calibrate)]] if ptq else [])
+    graph, forward = _lowered(
+        state, ptq, [low(file) for file in files[:: max(1, len(files) // calibrate)]] if ptq else []
+    )
     spec = _spec(state, graph, name or output.stem)
     found = write_checked(graph, spec, output, forward=forward, images=(low(file) for file in files[:count]))
     equal = found.values - found.different

@@ -1,8 +1,8 @@
 """Tracing: a folded torch network becomes a float graph.
 
 Before: a network from 0..1 to 0..1 built of convolutions, ReLU, sums, concatenation, pixel shuffle and multiplication
-by constants. After: a graph from 0..255 to 0..255 that computes the same image, and holds no operator that only rescales
-or reorders:
+by constants. After: a graph from 0..255 to 0..255 that computes the same image, and holds no operator that only
+rescales or reorders:
 
 - constants are carried along as a gain and vanish, because convolutions and ReLU are homogeneous: only biases change;
 - torch's pixel shuffle wants colours outside sub-pixels, depth-to-space the other way round: the order is pushed back
