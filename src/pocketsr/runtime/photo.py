@@ -19,6 +19,8 @@ from pocketsr.runtime.backend import Pixels
 from pocketsr.runtime.tiling import spans
 from pocketsr.runtime.upscaler import Progress, Upscaler
 
+#: Pixels handed to an encoder at once. Its temporaries are several times that; a row of tiles of a wide image is much.
+_STRIP_PIXELS = 1 << 20
 #: Rows on either side that bicubic looks at when it enlarges.
 _BICUBIC_REACH = 3
 #: Longest side of a piece of transparency that is enlarged at once.
@@ -91,10 +93,13 @@ def write_upscaled(
 
 def upscaled_strips(upscaler: Upscaler, photo: Photo, *, on_progress: Progress | None = None) -> Iterator[Strip]:
     """Yield the enlarged photo from top to bottom: pixels ``(h, sW, 3)`` with alpha ``(h, sW)`` or None."""
+    step = max(1, _STRIP_PIXELS // (photo.width * upscaler.scale))
     alphas = None if photo.alpha is None else _Rows(alpha_strips(photo.alpha, upscaler.scale))
     for strip in upscaler.strips(network_input(photo), on_progress=on_progress):
-        pixels = strip if strip.ndim == 3 else np.broadcast_to(strip[:, :, None], (*strip.shape, 3))
-        yield pixels, None if alphas is None else alphas.take(len(strip))
+        for first in range(0, len(strip), step):
+            rows = strip[first : first + step]
+            pixels = rows if rows.ndim == 3 else np.broadcast_to(rows[:, :, None], (*rows.shape, 3))
+            yield pixels, None if alphas is None else alphas.take(len(rows))
 
 
 def network_input(photo: Photo) -> Pixels:

@@ -98,12 +98,16 @@ class LiteRTSession(Session):
 def _check_ends(interpreter: Any, spec: ModelSpec, path: Path) -> None:
     """Refuse a file whose input or output is not what its description promises."""
     dtype = np.dtype(np.int8 if spec.precision == "int8" else np.float32)
-    for end, details in (("input", interpreter.get_input_details()), ("output", interpreter.get_output_details())):
+    ends = {"input": interpreter.get_input_details(), "output": interpreter.get_output_details()}
+    for end, details in ends.items():
         came = details[0] if len(details) == 1 else None
         if came is None or came["dtype"] != dtype or len(came["shape"]) != 4 or came["shape"][3] != spec.channels:
             raise ModelFileError(f"{path}: the {end} is not one {dtype} image of {spec.channels} channels")
         if spec.precision == "int8" and came["quantization"] != (1.0, -128):
             raise ModelFileError(f"{path}: the {end} has scale and zero point {came['quantization']}, not (1, -128)")
+    heights = [int(details[0]["shape"][1]) for details in ends.values()]
+    if heights[1] != spec.scale * heights[0]:
+        raise ModelFileError(f"{path}: the output is not {spec.scale} times as high as the input: {heights}")
 
 
 @contextlib.contextmanager
