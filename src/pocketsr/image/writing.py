@@ -8,6 +8,7 @@ Knows nothing of networks or of reading.
 from __future__ import annotations
 
 import dataclasses
+import io
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -283,9 +284,21 @@ def _write_whole(temporary: Path, job: _Job, strips: Iterable[Strip]) -> None:
         image.paste(Image.fromarray(band), (0, top))
         top += len(band)
     try:
-        image.save(temporary, job.kind.name, **job.options)
+        with _CheckedFile(temporary.open("wb", buffering=0)) as file:
+            image.save(file, job.kind.name, **job.options)
     except (ValueError, RuntimeError, SyntaxError) as error:  # how some of Pillow's encoders say that they failed
         raise ImageFileError(f"cannot write {job.path}: {job.kind.name} encoding failed ({error}); try PNG") from error
+
+
+class _CheckedFile(io.BufferedWriter):
+    """A file that hides its descriptor.
+
+    Pillow's encoders in C write to a descriptor where there is one, and take a short write for a whole one: on a full
+    disk that leaves a file cut short and no error. Through Python every byte is written or an ``OSError`` raised.
+    """
+
+    def fileno(self) -> int:
+        raise io.UnsupportedOperation("writing goes through Python")
 
 
 def _bands(job: _Job, strips: Iterable[Strip]) -> Iterator[npt.NDArray[np.uint8]]:
