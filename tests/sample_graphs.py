@@ -90,12 +90,13 @@ def random_chain(*, widths: list[int], relus: list[bool], kernels: list[int], pr
     return Graph(image, final, tuple(ops))
 
 
-def spec_for(graph: Graph, *, scale: int = 3, receptive_field: int = 4) -> ModelSpec:
-    """Return a spec for a test's graph."""
+def spec_for(graph: Graph, *, scale: int | None = None, receptive_field: int = 4) -> ModelSpec:
+    """Return a spec for a test's graph; its scale is the graph's own unless given."""
     return ModelSpec(
         name="test",
         network="test",
-        scale=scale,
+        scale=scale or graph.output_size(1, 1)[0],
+        channels=graph.input.channels,
         precision="int8" if graph.is_integer else "float32",
         receptive_field=receptive_field,
     )

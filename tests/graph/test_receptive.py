@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pocketsr.errors import ModelFileError
 from pocketsr.graph import Conv2D, DepthToSpace, Graph, Op, Value, execute, receptive_field
-from sample_graphs import abpn_like_graph, random_chain
+from sample_graphs import abpn_like_graph, random_chain, random_graph
 
 
 def measured_reach(graph: Graph, size: int) -> int:
@@ -96,3 +97,16 @@ def test_precision_does_not_change_the_receptive_field() -> None:
         for precision in ("int8", "float32")
     ]
     assert [receptive_field(chain) for chain in chains] == [3, 3]
+
+
+def test_an_operator_of_unknown_reach_is_refused() -> None:
+    image, output = Value("image", 3), Value("output", 3)
+    with pytest.raises(ModelFileError, match="it is not known how far Op looks around itself"):
+        receptive_field(Graph(image, output, (Op((image,), output),)))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_random_graph_looks_further_than_its_receptive_field(seed: int) -> None:
+    graph = random_graph(precision="float32", seed=seed)
+    expected = receptive_field(graph)
+    assert measured_reach(graph, 2 * expected + 5) <= expected

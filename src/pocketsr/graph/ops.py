@@ -8,6 +8,7 @@ Knows nothing of files, torch, or how to run.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -29,7 +30,7 @@ class Quantisation:
     zero_point: int
 
     def __post_init__(self) -> None:
-        if not (self.scale > 0 and -128 <= self.zero_point <= 127):
+        if not (0 < self.scale < math.inf and -128 <= self.zero_point <= 127):
             raise ModelFileError(f"a quantisation needs scale > 0 and zero point −128..127, not {self}")
         # Files hold float32; rounding here makes what is written and what is read equal.
         object.__setattr__(self, "scale", float(np.float32(self.scale)))
@@ -48,6 +49,10 @@ class Value:
     name: str
     channels: int
     quantisation: Quantisation | None = None
+
+    def __post_init__(self) -> None:
+        if self.channels < 1:
+            raise ModelFileError(f"{self.name!r} needs at least one channel, not {self.channels}")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -8,7 +8,12 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from pocketsr.graph.ops import Conv2D, DepthToSpace, Graph
+from pocketsr.errors import ModelFileError
+from pocketsr.graph.ops import Add, Concat, Conv2D, DepthToSpace, Graph, LeakyRelu, Minimum, PRelu, Relu, Slice
+
+#: Operators that look at their own pixel only. An operator that is not known here has no receptive field until someone
+#: thinks about it.
+_POINTWISE = (Add, Concat, LeakyRelu, Minimum, PRelu, Relu, Slice)
 
 
 def receptive_field(graph: Graph) -> int:
@@ -16,6 +21,16 @@ def receptive_field(graph: Graph) -> int:
 
     A convolution of width k after the pixels were enlarged f times reaches (k − 1) / 2f; fractions are rounded up at
     the end. Seven 3×3 convolutions in a row before depth-to-space give 7.
+
+    Raises:
+        ModelFileError: An operator's reach is not known.
+
+    >>> import numpy as np
+    >>> from pocketsr.graph.ops import Value
+    >>> image, output = Value("image", 1), Value("output", 1)
+    >>> convolution = Conv2D((image,), output, np.ones((1, 5, 5, 1), np.float32), np.zeros(1, np.float32))
+    >>> receptive_field(Graph(image, output, (convolution,)))
+    2
     """
     reach = {graph.input.name: Fraction(0)}
     enlarged = {graph.input.name: 1}
@@ -24,7 +39,9 @@ def receptive_field(graph: Graph) -> int:
         widest = max(reach[value.name] for value in op.inputs)
         if isinstance(op, Conv2D):
             widest += Fraction(max(op.weight.shape[1:3]) // 2, factor)
-        if isinstance(op, DepthToSpace):
+        elif isinstance(op, DepthToSpace):
             factor *= op.block
+        elif not isinstance(op, _POINTWISE):
+            raise ModelFileError(f"it is not known how far {type(op).__name__} looks around itself")
         reach[op.output.name], enlarged[op.output.name] = widest, factor
     return math.ceil(reach[graph.output.name])

@@ -28,7 +28,11 @@ _SPEC_ENTRY = "pocketsr_spec"
 
 
 def write_model(graph: Graph, spec: ModelSpec, path: Path) -> None:
-    """Write a model file: to a temporary file beside ``path``, then renamed over it."""
+    """Write a model file: to a temporary file beside ``path``, then renamed over it.
+
+    Raises:
+        ModelFileError: The spec says another scale, precision or number of channels than the graph has.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         temporary.write_bytes(model_bytes(graph, spec))
@@ -44,7 +48,11 @@ def model_bytes(graph: Graph, spec: ModelSpec, size: Size = DEFAULT_SIZE) -> byt
         graph: What to compute.
         spec: Facts for the reader, kept as metadata.
         size: (height, width) of the input for readers that do not resize.
+
+    Raises:
+        ModelFileError: The spec says another scale, precision or number of channels than the graph has.
     """
+    _require_that_spec_fits(graph, spec)
     model = _Writer(graph, size).model(spec)
     builder = flatbuffers.Builder(1 << 16)
     builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
@@ -59,7 +67,8 @@ def read_model(path: Path) -> tuple[Graph, ModelSpec]:
     """
     model = _load(path)
     with _complaining_about(path):
-        return _Reader(model).graph(), _spec_of(model, path)
+        spec = _spec_of(model, path)
+        return _Reader(model).graph(), spec
 
 
 def read_spec(path: Path) -> ModelSpec:
@@ -71,6 +80,17 @@ def read_spec(path: Path) -> ModelSpec:
     model = _load(path)
     with _complaining_about(path):
         return _spec_of(model, path)
+
+
+def _require_that_spec_fits(graph: Graph, spec: ModelSpec) -> None:
+    precision = "int8" if graph.is_integer else "float32"
+    for what, said, found in (
+        ("precision", spec.precision, precision),
+        ("enlargement", (spec.scale, spec.scale), graph.output_size(1, 1)),
+        ("number of channels", spec.channels, graph.input.channels),
+    ):
+        if said != found:
+            raise ModelFileError(f"the spec of {spec.name!r} says {what} {said}, the graph has {found}")
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------
@@ -235,7 +255,10 @@ class _Reader:
 def _load(path: Path) -> Any:
     if not path.is_file():
         raise ModelFileError(f"there is no model file {path}")
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read: {error.strerror}") from error
     if data[4:8] != _IDENTIFIER:
         raise ModelFileError(f"{path} is not a .tflite model file")
     with _complaining_about(path):
