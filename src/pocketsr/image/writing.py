@@ -53,7 +53,7 @@ def write_image(
     """Write a photo in the format that the file name ends in, with its metadata.
 
     The peak is 4 bytes a pixel on top of the photo (1 for grey) for PNG, JPEG, TIFF and BMP, as Pillow keeps RGB in
-    four bytes; WebP and AVIF encoders take several times that. ``write_strips`` does with less.
+    four bytes; TIFF adds the size of the file, and WebP and AVIF encoders take several times as much. ``write_strips`` does with less.
 
     Args:
         path: Ends in .png, .jpg, .jpeg, .webp, .avif, .tif, .tiff or .bmp.
@@ -74,13 +74,8 @@ def write_image(
             folder, no permission, disk full). Nothing is left behind then.
     """
     job = _Job.plan(Path(path), photo.height, photo.width, photo, quality=quality, lossless=lossless)
-    step = max(1, _BAND_PIXELS // photo.width)
-    strips = (
-        (photo.pixels[top : top + step], None if photo.alpha is None else photo.alpha[top : top + step])
-        for top in range(0, photo.height, step)
-    )
     with replacing(job.path, overwrite=overwrite) as temporary:
-        _write_whole(temporary, job, strips)
+        _write_whole(temporary, job, [(photo.pixels, photo.alpha)])
     return tuple(job.notes)
 
 
@@ -302,7 +297,7 @@ class _CheckedFile(io.BufferedWriter):
 
 
 def _bands(job: _Job, strips: Iterable[Strip]) -> Iterator[npt.NDArray[np.uint8]]:
-    """Check each strip and give it the channels of the file; the rows must come to the height."""
+    """Check the strips and yield their rows with the channels of the file; the rows must come to the height."""
     rows = 0
     is_flattened = False
     for pixels, alpha in strips:
@@ -312,17 +307,25 @@ def _bands(job: _Job, strips: Iterable[Strip]) -> Iterator[npt.NDArray[np.uint8]
             wanted = f"{job.height} rows of width {job.width}, {'with' if job.has_alpha else 'without'} alpha"
             given = f"{rows} rows so far, of width {pixels.shape[1]}, {'without' if alpha is None else 'with'} alpha"
             raise SettingError(f"the strips do not make the image that was announced: needed {wanted}; got {given}")
-        if alpha is not None and job.layout in ("L", "RGB"):
-            if not is_flattened and alpha.min() < 255:
-                is_flattened = True
-                job.notes.append(f"transparency was flattened onto white: it is not written to {job.kind.name}")
-            pixels = _on_white(pixels, alpha)
-        colour = rgb_to_grey(pixels) if job.layout in ("L", "LA") else pixels
-        if alpha is not None and job.layout in ("LA", "RGBA"):
-            colour = np.dstack([colour, alpha])
-        yield np.ascontiguousarray(colour)
+        if alpha is not None and job.layout in ("L", "RGB") and not is_flattened and alpha.min() < 255:
+            is_flattened = True
+            job.notes.append(f"transparency was flattened onto white: it is not written to {job.kind.name}")
+        # However tall the strips are, what follows is done in pieces, as it takes several times their memory.
+        step = max(1, _BAND_PIXELS // job.width)
+        for top in range(0, len(pixels), step):
+            yield _band(pixels[top : top + step], None if alpha is None else alpha[top : top + step], job.layout)
     if rows != job.height:
         raise SettingError(f"the strips do not make the image that was announced: needed {job.height} rows; got {rows}")
+
+
+def _band(pixels: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8] | None, layout: _Layout) -> npt.NDArray[np.uint8]:
+    """Return the rows with the channels of the file."""
+    if alpha is not None and layout in ("L", "RGB"):
+        pixels = _on_white(pixels, alpha)
+    colour = rgb_to_grey(pixels) if layout in ("L", "LA") else pixels
+    if alpha is not None and layout in ("LA", "RGBA"):
+        colour = np.dstack([colour, alpha])
+    return np.ascontiguousarray(colour)
 
 
 def _on_white(pixels: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
