@@ -137,3 +137,13 @@ def test_later_stages_may_change_before_they_begin(pairs: tuple[Pair, ...], tmp_
     train(recipe(first), pairs, folder=tmp_path)
     result = train(recipe(first, {"name": "b", "steps": 2}), pairs, folder=tmp_path, resume=True)
     assert (result.stage, result.step) == (1, 2)
+
+
+def test_gradient_clipping_and_averaging_change_the_result(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    stage = {"name": "a", "steps": 4, "optimiser": "adamw", "weight_decay": 0.1}
+    plain = train(recipe(stage), pairs, folder=tmp_path / "plain")
+    clipped = train(recipe({**stage, "gradient_clip": 1e-9}), pairs, folder=tmp_path / "clipped")
+    assert not equal(plain, clipped)
+    last = train(recipe({**stage, "ema_decay": 0.0}), pairs, folder=tmp_path / "last")
+    assert all(torch.equal(last.network[key], last.average[key]) for key in last.network)
+    assert not all(torch.equal(plain.network[key], plain.average[key]) for key in plain.network)
