@@ -53,7 +53,8 @@ def write_image(
     """Write a photo in the format that the file name ends in, with its metadata.
 
     The peak is 4 bytes a pixel on top of the photo (1 for grey) for PNG, JPEG, TIFF and BMP, as Pillow keeps RGB in
-    four bytes; TIFF adds the size of the file, and WebP and AVIF encoders take several times as much. ``write_strips`` does with less.
+    four bytes; TIFF adds the size of the file, and WebP and AVIF encoders take several times as much. ``write_strips``
+    does with less.
 
     Args:
         path: Ends in .png, .jpg, .jpeg, .webp, .avif, .tif, .tiff or .bmp.
