@@ -119,11 +119,32 @@ def test_litert_agrees_bit_for_bit_on_sums_of_unequal_scales(
     assert_litert_agrees(sum_of_two((left, right, total), zero_points, relu=relu), [(8, 16)], seed)
 
 
+@pytest.mark.parametrize("scales", [(2, 1, 6), (1, 2, 6), (4, 2, 12), (3, 1, 10), (1, 1, 6)])
+def test_litert_agrees_where_sums_fall_on_halves_and_the_last_bit_of_a_ratio_decides(
+    scales: tuple[float, float, float],
+) -> None:
+    assert_litert_agrees(sum_of_two(scales, (0, 0, 0), relu=False), [(40, 40)])
+
+
 def test_equal_scales_add_as_whole_numbers() -> None:
     graph = sum_of_two((0.7, 0.7, 0.7), (3, -5, 0), relu=False)
     values = execute_all(graph, random_image(graph, 7, 9))
     expected = (values["left"].astype(int) - 3) + (values["right"].astype(int) + 5)
     assert np.array_equal(values["total"], np.clip(expected, -128, 127))
+
+
+def test_litert_agrees_on_the_order_in_which_three_scales_are_multiplied() -> None:
+    weight_scales = np.random.default_rng(0).uniform(0.001, 0.01, 12).astype(np.float32)
+    order_matters = []
+    for weight_scale in weight_scales:
+        source = np.float32(0.3)
+        made = source * weight_scale * 2  # in the right order the multiplier is one half, and odd sums fall on halves
+        order_matters.append(source * (weight_scale / made) != 0.5)
+        image, output = Value("image", 1, Quantisation(0.3, 0)), Value("output", 1, Quantisation(float(made), 0))
+        weight, bias, scale = np.ones((1, 1, 1, 1), np.int8), np.zeros(1, np.int32), weight_scale.reshape(1)
+        graph = Graph(image, output, (Conv2D((image,), output, weight, bias, scale),))
+        assert_litert_agrees(graph, [(8, 16)])
+    assert any(order_matters)
 
 
 @pytest.mark.parametrize("multiplier", [1e-12, 1e-6, 1.0, 255.0])
