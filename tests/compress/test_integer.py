@@ -10,7 +10,7 @@ from pocketsr.blocks import Network
 from pocketsr.compress import IntegerNetwork, quantise
 from pocketsr.compress.calibrate import activation_maxima
 from pocketsr.errors import DataError, LoweringError, SettingError
-from pocketsr.graph import Add, Conv2D, Graph, Value, execute
+from pocketsr.graph import Add, Conv2D, Graph, LeakyRelu, Slice, Value, execute
 from pocketsr.networks import build
 from pocketsr.train import to_levels, to_tensor
 from sample_graphs import abpn_like_graph
@@ -94,6 +94,21 @@ def test_a_graph_without_a_clip_at_its_end_is_refused() -> None:
     weight[0, 0, 0, 1] = 0.5
     with pytest.raises(LoweringError, match="must end in a clip"):
         IntegerNetwork(Graph(image, output, (Conv2D((image,), output, weight, bias),)))
+
+
+def test_an_operator_without_integers_is_refused_and_slices_are_not() -> None:
+    image, cut, bent, output = (Value(name, width) for name, width in zip("icbo", (3, 2, 2, 2), strict=True))
+    weight, bias = np.ones((2, 1, 1, 2), np.float32), np.zeros(2, np.float32)
+    cutting = Slice((image,), cut, 1)
+    graph = Graph(image, output, (cutting, Conv2D((cut,), output, weight, bias, None, "relu")))
+    quantised = IntegerNetwork(graph, activation_maxima(graph, [noise(5, 5)]))
+    dark = noise(6, 7) // 3
+    expected = execute(quantised.graph(), as_int8(dark))[0].astype(np.int16) + 128
+    assert np.array_equal(to_levels(quantised, dark), expected)
+    leaky = LeakyRelu((cut,), bent, 0.1)
+    graph = Graph(image, output, (cutting, leaky, Conv2D((bent,), output, weight, bias, None, "relu")))
+    with pytest.raises(LoweringError, match="LeakyRelu has no integer form"):
+        IntegerNetwork(graph)
 
 
 def test_calibration_finds_the_largest_magnitudes() -> None:

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from pocketsr.blocks import Network
 from pocketsr.compress.calibrate import Method, activation_maxima
 from pocketsr.errors import LoweringError
-from pocketsr.graph import Add, Concat, Conv2D, DepthToSpace, Graph, Minimum, Op, Quantisation, Relu, Value
+from pocketsr.graph import Add, Concat, Conv2D, DepthToSpace, Graph, Minimum, Op, Quantisation, Relu, Slice, Value
 from pocketsr.graph.ops import Array
 from pocketsr.lower import trace
 from pocketsr.train.images import to_image
@@ -35,6 +35,7 @@ from pocketsr.train.loop import Rewrite
 #: Sums must stay below this to be exact in float32.
 _EXACT = 1 << 24
 _PIXELS = Quantisation(1.0, -128)
+_INTEGER_OPS = (Conv2D, Add, Concat, DepthToSpace, Relu, Slice, Minimum)
 
 
 class IntegerNetwork(nn.Module):
@@ -57,6 +58,8 @@ class IntegerNetwork(nn.Module):
         self.scale = graph.output_size(1, 1)[0]
         self.weights, self.biases, self.log_scales = nn.ParameterDict(), nn.ParameterDict(), nn.ParameterDict()
         for op in self._ops:
+            if not isinstance(op, _INTEGER_OPS):
+                raise LoweringError(f"{op.output.name}: {type(op).__name__} has no integer form")
             if isinstance(op, Conv2D) and not _is_copy(op):
                 _require_exact_sums(op)
                 self.weights[op.output.name] = nn.Parameter(torch.from_numpy(op.weight.transpose(0, 3, 1, 2).copy()))
@@ -117,6 +120,8 @@ class IntegerNetwork(nn.Module):
             return _depth_to_space(inputs[0], op.block)
         if isinstance(op, Relu):
             return F.relu(inputs[0])
+        if isinstance(op, Slice):
+            return inputs[0][:, op.start : op.start + op.output.channels]
         assert isinstance(op, Minimum)
         return torch.clamp(inputs[0], max=float(np.rint(op.bound)))
 

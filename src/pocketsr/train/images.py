@@ -19,8 +19,7 @@ def to_image(output: Tensor) -> npt.NDArray[np.uint8]:
     Rounding happens in float32: in bfloat16 white plus a half is 256 and would wrap to black.
     """
     levels = output.detach().float().mul(255).round_().clamp_(0, 255)
-    image: npt.NDArray[np.uint8] = levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
-    return image
+    return np.asarray(levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy(), np.uint8)
 
 
 @torch.no_grad()
