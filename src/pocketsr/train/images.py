@@ -19,7 +19,7 @@ def to_image(output: Tensor) -> npt.NDArray[np.uint8]:
     Rounding happens in float32: in bfloat16 white plus a half is 256 and would wrap to black.
     """
     levels = output.detach().float().mul(255).round_().clamp_(0, 255)
-    return np.asarray(levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy(), np.uint8)
+    return levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
 
 
 @torch.no_grad()
@@ -32,4 +32,5 @@ def to_levels(network: nn.Module, image: npt.NDArray[np.uint8]) -> npt.NDArray[n
 @torch.no_grad()
 def upscale_with(network: nn.Module, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Upscale one uint8 ``(H, W, 3)`` image with a torch network, in float32."""
-    return to_image(network(to_tensor(image[None])))[0]
+    upscaled: npt.NDArray[np.uint8] = to_image(network(to_tensor(image[None])))[0]
+    return upscaled
