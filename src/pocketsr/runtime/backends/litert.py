@@ -49,10 +49,9 @@ class LiteRTBackend(Backend):
         spec = read_spec(path)
         content = path.read_bytes()
         try:
-            interpreter = Interpreter(model_content=content, num_threads=count)
-        except (ValueError, RuntimeError) as error:
+            _check_ends(Interpreter(model_content=content, num_threads=count), spec, path)
+        except (ValueError, RuntimeError) as error:  # names that are no UTF-8 are a ValueError, too
             raise ModelFileError(f"{path} is damaged: {_first_line(error)}") from error
-        _check_ends(interpreter, spec, path)
         return LiteRTSession(spec, path, content, count)
 
 
@@ -65,11 +64,18 @@ class LiteRTSession(Session):
         self._interpreters: OrderedDict[tuple[int, int], Any] = OrderedDict()
 
     def _run(self, batch: Pixels, out: Pixels) -> None:
-        interpreter = self._interpreter(batch.shape[1], batch.shape[2])
-        # Views into the runtime's memory must be gone before invoke, so each lives for one statement.
-        encode(batch, self.spec, interpreter.tensor(interpreter.get_input_details()[0]["index"])())
-        interpreter.invoke()
-        decode(interpreter.tensor(interpreter.get_output_details()[0]["index"])(), self.spec, out)
+        height, width = batch.shape[1:3]
+        try:
+            interpreter = self._interpreter(height, width)
+            # Views into the runtime's memory must be gone before invoke, so each lives for one statement.
+            encode(batch, self.spec, interpreter.tensor(interpreter.get_input_details()[0]["index"])())
+            interpreter.invoke()
+            decode(interpreter.tensor(interpreter.get_output_details()[0]["index"])(), self.spec, out)
+        except (ValueError, RuntimeError) as error:
+            self._interpreters.pop((height, width), None)
+            raise ModelFileError(
+                f"LiteRT cannot run {self._path} on {height}×{width} pixels: {_first_line(error)}"
+            ) from error
 
     def _interpreter(self, height: int, width: int) -> Any:
         from ai_edge_litert.interpreter import Interpreter
@@ -78,19 +84,13 @@ class LiteRTSession(Session):
         if size in self._interpreters:
             self._interpreters.move_to_end(size)
             return self._interpreters[size]
-        while len(self._interpreters) >= KEPT_SIZES:  # before the new one, so that both are never held at once
+        while len(self._interpreters) >= KEPT_SIZES:  # before the new one, so that no more than that are ever held
             self._interpreters.popitem(last=False)
         interpreter = Interpreter(model_content=self._content, num_threads=self._threads)
-        try:
-            interpreter.resize_tensor_input(
-                interpreter.get_input_details()[0]["index"], (1, height, width, self.spec.channels)
-            )
-            with _without_chatter():
-                interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise ModelFileError(
-                f"LiteRT cannot run {self._path} on {height}×{width} pixels: {_first_line(error)}"
-            ) from error
+        index = interpreter.get_input_details()[0]["index"]
+        interpreter.resize_tensor_input(index, (1, height, width, self.spec.channels))
+        with _without_chatter():
+            interpreter.allocate_tensors()
         self._interpreters[size] = interpreter
         return interpreter
 

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import errno
+import importlib
+import json
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from pocketsr.cli import VERBS, main
+from pocketsr.errors import DataError, PocketsrError, SettingError, UnknownNameError
+from pocketsr.weights import entries
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_every_verb_in_the_list_is_there_and_has_help(name: str) -> None:
+    assert isinstance(importlib.import_module(VERBS[name].module).command, click.Command)
+    done = CliRunner().invoke(main, [name, "--help"])
+    assert done.exit_code == 0
+    assert f"Usage: main {name}" in done.output
+
+
+def test_help_lists_every_verb() -> None:
+    output = CliRunner().invoke(main, ["--help"]).output
+    assert all(name in output and verb.summary.split()[0] in output for name, verb in VERBS.items())
+
+
+def test_an_unknown_verb_is_wrong_usage() -> None:
+    done = CliRunner().invoke(main, ["upscail"])
+    assert done.exit_code == 2
+    assert "No such command 'upscail'" in done.output
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (DataError("no images\nin there"), 1, "error: no images in there\n"),
+        (PocketsrError("broken"), 1, "error: broken\n"),
+        (SettingError("out of range"), 2, "error: out of range\n"),
+        (UnknownNameError("unknown"), 2, "error: unknown\n"),
+        (MemoryError(), 1, "error: not enough memory\n"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "error: [Errno 28] No space left on device\n"),
+        (KeyboardInterrupt(), 130, "stopped\n"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_error_in_any_verb_is_one_line_and_a_code(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, line: str
+) -> None:
+    @click.command()
+    def command() -> None:
+        raise error
+
+    monkeypatch.setattr("pocketsr.cli.models.command", command)
+    done = CliRunner().invoke(main, ["models"])
+    assert (done.exit_code, done.stdout, done.stderr) == (code, "", line)
+
+
+def test_models_lists_the_catalogue() -> None:
+    done = CliRunner().invoke(main, ["models"])
+    assert done.exit_code == 0
+    assert all(entry.name in done.output and entry.licence in done.output for entry in entries())
+
+
+def test_models_as_json_holds_every_field() -> None:
+    done = CliRunner().invoke(main, ["models", "--json"])
+    assert json.loads(done.output) == [entry.to_dict() for entry in entries()]
+
+
+@pytest.mark.parametrize(
+    ("program", "absent"),
+    [
+        ("import pocketsr", ["torch", "ai_edge_litert", "numpy", "PIL", "click", "rich"]),
+        ("from pocketsr.cli import main; main(['--help'], standalone_mode=False)", ["torch", "numpy", "PIL", "rich"]),
+        (
+            "from pocketsr.cli import main; main(['upscale', '--help'], standalone_mode=False)",
+            ["torch", "ai_edge_litert", "numpy", "PIL", "rich"],
+        ),
+        (
+            "import numpy, pocketsr; pocketsr.upscale(numpy.zeros((4, 4, 3), 'uint8'), backend='reference', threads=1)",
+            ["torch", "rich", "click"],
+        ),
+    ],
+    ids=["import", "help", "upscale help", "upscale"],
+)
+def test_nothing_is_imported_before_it_is_needed(program: str, absent: list[str]) -> None:
+    if "backend" in program and not entries():
+        pytest.skip("the catalogue is empty")
+    check = f"{program}\nimport sys\nassert not [name for name in {absent} if name in sys.modules]"
+    subprocess.run([sys.executable, "-c", check], check=True, stdout=subprocess.DEVNULL)
