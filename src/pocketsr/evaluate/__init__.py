@@ -1,10 +1,11 @@
 """Evaluation: metrics, protocols and benchmark folders. Numpy only; judges any function from image to image."""
 
-from pocketsr.evaluate.benchmarks import Report, Upscale, bicubic, evaluate
+from pocketsr.evaluate.benchmarks import BENCHMARKS, Report, Upscale, bicubic, evaluate, find_benchmarks
 from pocketsr.evaluate.metrics import psnr, ssim_gaussian, ssim_uniform
 from pocketsr.evaluate.protocol import PROTOCOLS, Protocol, Scores, find_protocol
 
 __all__ = [
+    "BENCHMARKS",
     "PROTOCOLS",
     "Protocol",
     "Report",
@@ -12,6 +13,7 @@ __all__ = [
     "Upscale",
     "bicubic",
     "evaluate",
+    "find_benchmarks",
     "find_protocol",
     "psnr",
     "ssim_gaussian",
