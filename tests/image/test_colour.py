@@ -25,12 +25,10 @@ def test_studio_y_is_the_formula_of_bt601_worked_by_hand() -> None:
 
 
 def test_a_half_is_rounded_up() -> None:
-    # 65.481 · 0 + 128.553 · 0 + 24.966 · B cannot be a half; this float value is.
-    half = np.full((1, 1, 3), 255 * 0.5 / 219)
-    assert rgb_to_y(half, rounded=False)[0, 0] == pytest.approx(16.5, abs=FLOAT_TOLERANCE)
-    thousandths = 65481 * 5 + 128553 * 0 + 24966 * 95  # another path to the same rule: whole arithmetic
-    pixel = np.array([[[5, 0, 95]]], np.uint8)
-    assert rgb_to_y(pixel)[0, 0] == 16 + (2 * thousandths + 255000) // 510000
+    # 128.553 · 204 + 24.966 · 68 = 27922.5 = 109.5 · 255, and 128.553 · 44 + 65.481 · 2 + 24.966 · 141 = 36.5 · 255
+    halves = np.array([[[0, 204, 68], [2, 44, 141]]], np.uint8)
+    assert rgb_to_y(halves, rounded=False)[0] == pytest.approx([125.5, 52.5], abs=FLOAT_TOLERANCE)
+    assert rgb_to_y(halves)[0].tolist() == [126, 53]
 
 
 def test_unrounded_y_agrees_with_scikit_image(noise: np.ndarray) -> None:
