@@ -49,6 +49,14 @@ def test_an_equal_file_is_written(tmp_path: Path, precision: str) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["m.tflite"]
 
 
+def test_a_description_that_would_show_seams_is_refused(tmp_path: Path) -> None:
+    graph = abpn_like_graph()
+    spec = spec_for(graph, receptive_field=3)
+    with pytest.raises(ParityError, match="looks 4 pixels around"):
+        write_checked(graph, spec, tmp_path / "m.tflite", forward=forward_of(graph), images=IMAGES)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_images_nothing_can_be_said(tmp_path: Path) -> None:
     graph = abpn_like_graph()
     with pytest.raises(ParityError, match="at least one"):
@@ -66,6 +74,10 @@ def test_a_full_frame_of_a_real_image_is_identical(data_folder: Path, tmp_path: 
     quantised = quantise(network, [downscale(photo, 3)])
     graph = quantised.graph()
     parity = write_checked(
-        graph, spec_for(graph), tmp_path / "m.tflite", forward=lambda image: to_levels(quantised, image), images=[frame]
+        graph,
+        spec_for(graph, receptive_field=7),
+        tmp_path / "m.tflite",
+        forward=lambda image: to_levels(quantised, image),
+        images=[frame],
     )
     assert (parity.different, parity.values) == (0, 1080 * 1920 * 3)

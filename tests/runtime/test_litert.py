@@ -110,7 +110,7 @@ def test_the_runtime_says_nothing_and_others_are_still_heard(path: Path) -> None
         "from pocketsr.runtime.backends import litert\n"
         f"session = find_backend('litert').load(Path({str(path)!r}), threads=1)\n"
         "session(np.zeros((1, 8, 8, 3), np.uint8))\n"
-        "with litert._without_chatter():\n"
+        "with litert.without_chatter():\n"
         "    os.write(2, b'INFO: chatter\\nWARNING: heard\\n')\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pocketsr.errors import ParityError
-from pocketsr.graph import Graph
+from pocketsr.graph import Graph, receptive_field
 from pocketsr.graph.tflite import write_model
+from pocketsr.runtime.backends.litert import without_chatter
 from pocketsr.spec import ModelSpec
 
 #: Largest difference of a float32 file from its network, as a part of the full range.
@@ -59,8 +60,14 @@ def write_checked(
         What the comparison found.
 
     Raises:
-        ParityError: An int8 file differs in a single byte, a float32 file by more than ``FLOAT_TOLERANCE``.
+        ParityError: An int8 file differs in a single byte, a float32 file by more than ``FLOAT_TOLERANCE``, or the
+            description's receptive field is smaller than the graph's: tiles would show seams.
     """
+    if spec.receptive_field < receptive_field(graph):
+        raise ParityError(
+            f"{path.name}: the description says receptive field {spec.receptive_field}, "
+            f"the graph looks {receptive_field(graph)} pixels around; nothing was written"
+        )
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".pocketsr-") as folder:
         candidate = Path(folder) / path.name
         write_model(graph, spec, candidate)
@@ -104,7 +111,8 @@ def _litert(file: Path) -> Callable[[_Image], npt.NDArray[np.float64]]:
 
     def run(image: _Image) -> npt.NDArray[np.float64]:
         interpreter.resize_tensor_input(source["index"], (1, *image.shape))
-        interpreter.allocate_tensors()
+        with without_chatter():
+            interpreter.allocate_tensors()
         levels = image[None].astype(np.int16) - 128 if source["dtype"] == np.int8 else image[None]
         interpreter.set_tensor(source["index"], levels.astype(source["dtype"]))
         interpreter.invoke()

@@ -89,7 +89,7 @@ class LiteRTSession(Session):
         interpreter = Interpreter(model_content=self._content, num_threads=self._threads)
         index = interpreter.get_input_details()[0]["index"]
         interpreter.resize_tensor_input(index, (1, height, width, self.spec.channels))
-        with _without_chatter():
+        with without_chatter():
             interpreter.allocate_tensors()
         self._interpreters[size] = interpreter
         return interpreter
@@ -111,7 +111,7 @@ def _check_ends(interpreter: Any, spec: ModelSpec, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _without_chatter() -> Iterator[None]:
+def without_chatter() -> Iterator[None]:
     """Keep the line 'INFO: Created TensorFlow Lite XNNPACK delegate' from the user's terminal.
 
     The runtime has no switch for it and writes to the process's error stream below Python. What else is written there
