@@ -2,8 +2,9 @@
 
     python benchmarks/release.py RUN NAME --images FOLDER --calibrate FOLDER --benchmarks FOLDER
 
-RUN is a folder of ``pocketsr train`` with the stages ``float`` and ``integer``. The int8 file becomes NAME, the float32
-file NAME-float. A post-training quantisation of the float stage is measured beside them, and not bundled.
+RUN is a folder of ``pocketsr train`` whose recipe ends with a stage ``integer`` after one or more float ones. The int8
+file becomes NAME; the last float stage's file becomes NAME-float. A post-training quantisation of that stage is measured
+beside them, and not bundled.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from click.testing import CliRunner
 
 from pocketsr.cli import main as pocketsr
 from pocketsr.graph.tflite import read_spec
+from pocketsr.train import Recipe, read_checkpoint
 
 Figures = dict[str, Any]
 WEIGHTS = record.ROOT / "src" / "pocketsr" / "weights"
@@ -57,16 +59,22 @@ def main() -> None:
     name = options.name
     int8, float32 = WEIGHTS / f"{name}.tflite", WEIGHTS / f"{name}-float.tflite"
     export(options.run / "integer.pt", int8, options.images)
-    export(options.run / "float.pt", float32, options.images)
+    last_float = options.run / f"{recipe_of(options.run).stages[-2].name}.pt"
+    export(last_float, float32, options.images)
     write_catalogue(name, {})
     with tempfile.TemporaryDirectory() as folder:
         ptq = Path(folder) / "ptq.tflite"
-        export(options.run / "float.pt", ptq, options.calibrate, "--ptq", "minmax")
+        export(last_float, ptq, options.calibrate, "--ptq", "minmax")
         quality.main(options.benchmarks, [f"{name} PTQ={ptq}"])
     figures = record.read("quality")
     assert figures is not None
     write_catalogue(name, figures)
     write_card(name, figures, options.run)
+
+
+def recipe_of(run: Path) -> Recipe:
+    """Return the recipe that a finished run followed."""
+    return read_checkpoint(run / "integer.pt").recipe
 
 
 def export(checkpoint: Path, output: Path, images: Path, *more: str) -> None:
@@ -119,10 +127,8 @@ def figures_row(model: str, sets: dict[str, dict[str, dict[str, float]]]) -> str
 
 def write_card(name: str, figures: Figures, run: Path) -> None:
     """Write the model card."""
-    from pocketsr.train import read_checkpoint
-
     spec = read_spec(WEIGHTS / f"{name}.tflite")
-    stages = read_checkpoint(run / "integer.pt").recipe.stages
+    stages = recipe_of(run).stages
     rows = [f"| | {' | '.join(figures['sets'])} |", "|---" * (len(figures["sets"]) + 1) + "|"]
     rows += [
         figures_row(model, sets) for model, sets in figures["models"].items() if model.startswith((name, "bicubic"))
