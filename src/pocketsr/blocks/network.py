@@ -15,15 +15,21 @@ from pocketsr.blocks.fold import fold
 class Network(nn.Module):
     """A module from low-resolution to high-resolution images.
 
-    ``forward`` takes ``float32 (N, 3, H, W)`` RGB with black 0 and white 1 and returns ``(N, 3, scale·H, scale·W)`` in
-    the same range. A network whose paper works in 0..255 multiplies by 255 on entry and divides on exit, so that its
-    weights mean what the paper's mean.
+    ``forward`` takes ``float32 (N, C, H, W)`` with black 0 and white 1 and returns ``(N, C, scale·H, scale·W)`` in the
+    same range. C is 3 (RGB), or 1 for networks that enlarge luma only (BT.601 Y as MATLAB has it, divided by 255). A
+    network whose paper works in 0..255 multiplies by 255 on entry and divides on exit, so that its weights mean what the
+    paper's mean.
+
+    A network that holds several scales in one (CARN) upscales by ``scale``; setting ``scale`` to another of them
+    switches over.
 
     Attributes:
         scale: Output height over input height.
+        channels: Channels of the image, 3 or 1.
     """
 
     scale: int
+    channels: int = 3
 
     def folded(self) -> Self:
         """Return a plain network that computes the same: every training-only branch merged into one convolution.

@@ -1,4 +1,4 @@
-"""Networks: one file each, and this list. A new network is one import and one line here; contract tests find it."""
+"""Networks: one file each, and this list. A new network is one import and one row here; contract tests find it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 from pocketsr.blocks import Network
 from pocketsr.errors import SettingError, UnknownNameError
 from pocketsr.networks.abpn import ABPN
+from pocketsr.networks.published import PublishedSize, published_sizes
 
-__all__ = ["NETWORKS", "NetworkEntry", "build"]
+__all__ = ["NETWORKS", "NetworkEntry", "PublishedSize", "build", "published_sizes"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,12 +23,20 @@ class NetworkEntry:
         scales: Factors it is defined for.
         parameters: Parameters of the folded network by scale, counted from the paper's layers.
         source: Where it was published.
+        preset: Options that this row sets; the caller's come on top.
+        not_float32: Why it has no float32 ``.tflite``; empty where it has one.
+        not_int8: Why it has no int8 ``.tflite``; empty where it has one.
+        not_onnx: Why it has no ``.onnx``; empty where it has one.
     """
 
     make: Callable[..., Network]
     scales: tuple[int, ...]
     parameters: Mapping[int, int]
     source: str
+    preset: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    not_float32: str = ""
+    not_int8: str = ""
+    not_onnx: str = ""
 
 
 NETWORKS: Mapping[str, NetworkEntry] = {
@@ -49,7 +58,8 @@ def build(name: str, options: Mapping[str, Any]) -> Network:
     """
     if name not in NETWORKS:
         raise UnknownNameError.among("network", name, NETWORKS)
+    entry = NETWORKS[name]
     try:
-        return NETWORKS[name].make(**options)
+        return entry.make(**{**entry.preset, **options})
     except TypeError as error:
         raise SettingError(f"network {name!r}: {error}") from error
