@@ -16,9 +16,9 @@ class Network(nn.Module):
     """A module from low-resolution to high-resolution images.
 
     ``forward`` takes ``float32 (N, C, H, W)`` with black 0 and white 1 and returns ``(N, C, scale·H, scale·W)`` in the
-    same range. C is 3 (RGB), or 1 for networks that enlarge luma only (BT.601 Y as MATLAB has it, divided by 255). A
-    network whose paper works in 0..255 multiplies by 255 on entry and divides on exit, so that its weights mean what the
-    paper's mean.
+    same range. C is 3 (RGB), or 1 for networks that enlarge luma only (BT.601 Y as MATLAB has it, divided by 255).
+    A network whose paper works in 0..255 multiplies by 255 on entry and divides on exit, so that its weights mean
+    what the paper's mean.
 
     A network that holds several scales in one (CARN) upscales by ``scale``; setting ``scale`` to another of them
     switches over.
