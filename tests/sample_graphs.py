@@ -13,14 +13,20 @@ from pocketsr.graph import (
     Concat,
     Conv2D,
     DepthToSpace,
+    Elementwise,
+    GlobalMean,
     Graph,
     LeakyRelu,
     Minimum,
+    MirrorPad,
+    Multiply,
     Op,
     PRelu,
     Quantisation,
     Relu,
     Slice,
+    SpaceToDepth,
+    Subtract,
     Value,
 )
 from pocketsr.spec import ModelSpec, Precision
@@ -95,7 +101,7 @@ def spec_for(graph: Graph, *, scale: int | None = None, receptive_field: int = 4
     return ModelSpec(
         name="test",
         network="test",
-        scale=scale or graph.output_size(1, 1)[0],
+        scale=scale or graph.scale,
         channels=graph.input.channels,
         precision="int8" if graph.is_integer else "float32",
         receptive_field=receptive_field,
@@ -206,3 +212,45 @@ def _random_op(random: np.random.Generator, ops: list[Op], values: list[Value], 
         else:
             ops.append(LeakyRelu((value,), made, float(slope[0])))
     return made
+
+
+def attention_graph() -> Graph:
+    """Return every operator that exists in float only and is not in ``random_graph``, one after another.
+
+    Mirror padding and a valid convolution, a channel attention from mean and deviation, and a detour through half size.
+    """
+    random = np.random.default_rng(0)
+    image = Value("image", 3)
+    ops: list[Op] = []
+
+    def emit(kind: type[Op], inputs: tuple[Value, ...], name: str, *arguments: Any, channels: int = 0) -> Value:
+        made = Value(name, channels or inputs[0].channels)
+        ops.append(kind(inputs, made, *arguments))
+        return made
+
+    scaled = emit(Conv2D, (image,), "scaled", np.eye(3, dtype=np.float32).reshape(3, 1, 1, 3) / 64, _zeros(3))
+    value = scaled
+    for mirror, amount in (("symmetric", 2), ("reflect", 1)):
+        padded = emit(MirrorPad, (value,), mirror, amount, mirror)
+        weight = (random.normal(size=(3, 2 * amount + 1, 2 * amount + 1, 3)) / 8).astype(np.float32)
+        made = Value(f"valid_{mirror}", 3)
+        ops.append(Conv2D((padded,), made, weight, _zeros(3), padding="valid"))
+        value = made
+    mean = emit(GlobalMean, (value,), "mean")
+    centred = emit(Subtract, (value, mean), "centred")
+    square = emit(Multiply, (centred, centred), "square")
+    deviation = emit(Elementwise, (emit(GlobalMean, (square,), "variance"),), "deviation", "sqrt")
+    attention = emit(Elementwise, (emit(Add, (deviation, mean), "contrast"),), "attention", "logistic")
+    value = emit(Multiply, (value, attention), "attended")
+    for function in ("tanh", "gelu"):
+        value = emit(Elementwise, (value,), function, function)
+    large = Value("large", 3)
+    copies = Value("copies", 12)
+    ops += [repeat_conv(value, copies), DepthToSpace((copies,), large, 2)]
+    small = emit(SpaceToDepth, (large,), "small", 2, channels=12)
+    emit(DepthToSpace, (small,), "upscaled", 2, channels=3)
+    return Graph(image, ops[-1].output, tuple(ops))
+
+
+def _zeros(count: int) -> npt.NDArray[np.float32]:
+    return np.zeros(count, np.float32)

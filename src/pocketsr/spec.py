@@ -30,7 +30,7 @@ class ModelSpec:
         precision: Arithmetic of the file, ``"float32"`` or ``"int8"``.
         value_range: Value of white in the file's real numbers, 255 or 1. Black is 0. An int8 file holds value − 128.
         receptive_field: Low-resolution pixels that an output pixel looks at beyond its own, in each direction.
-            Tiles that overlap by this much join without a seam.
+            Tiles that overlap by this much join without a seam. None means the whole image: no tiles.
         size_multiple: Input height and width must be multiples of this.
         recipe: Name of the recipe that trained it.
         data: The images it was trained on, in words.
@@ -42,7 +42,7 @@ class ModelSpec:
     network: str
     scale: int
     precision: Precision
-    receptive_field: int
+    receptive_field: int | None
     channels: int = 3
     value_range: int = 255
     size_multiple: int = 1

@@ -23,7 +23,7 @@ from pocketsr.graph import (
     Slice,
     Value,
 )
-from pocketsr.graph.ops import consumers
+from pocketsr.graph.base import consumers
 from sample_graphs import abpn_like_graph
 
 PIXELS, FEATURES = Quantisation(1.0, -128), Quantisation(0.5, 3)
@@ -39,7 +39,7 @@ def conv(
     biases: int = 4,
     groups: int = 1,
 ) -> Conv2D:
-    weight, bias = np.zeros(shape, dtype), np.zeros(biases, np.float32)
+    weight, bias = np.ones(shape, dtype), np.zeros(biases, np.float32)
     return Conv2D((source,), Value("made", channels), weight, bias, groups=groups)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pocketsr.errors import SettingError
+from pocketsr.errors import ModelFileError, SettingError
 from pocketsr.graph import (
     Add,
     Conv2D,
@@ -15,8 +15,10 @@ from pocketsr.graph import (
     Graph,
     LeakyRelu,
     Minimum,
+    MirrorPad,
     Quantisation,
     Relu,
+    SpaceToDepth,
     Value,
     execute,
     reference,
@@ -24,7 +26,15 @@ from pocketsr.graph import (
 from pocketsr.graph.reference import execute_all
 from pocketsr.graph.tflite import model_bytes
 from pocketsr.spec import Precision
-from sample_graphs import abpn_like_graph, random_chain, random_graph, random_image, run_litert, spec_for
+from sample_graphs import (
+    abpn_like_graph,
+    attention_graph,
+    random_chain,
+    random_graph,
+    random_image,
+    run_litert,
+    spec_for,
+)
 
 #: Largest float32 difference from LiteRT, relative to the largest output: sums are taken in another order.
 FLOAT_TOLERANCE = 1e-5
@@ -52,6 +62,27 @@ def test_litert_computes_the_same_on_every_size_with_one_interpreter(
     precision: Precision, anchor: str, scale: int
 ) -> None:
     assert_litert_agrees(abpn_like_graph(scale=scale, precision=precision, anchor=anchor, seed=scale), SIZES)
+
+
+def test_litert_agrees_on_operators_of_attention_and_padding() -> None:
+    assert_litert_agrees(attention_graph(), [(5, 7), (2, 2), (12, 9)])
+
+
+def test_mirror_padding_continues_the_image_as_named() -> None:
+    image, made = Value("image", 1), Value("made", 1)
+    row = np.arange(3, dtype=np.float32).reshape(1, 1, 3, 1).repeat(3, axis=1)
+    for mirror, expected in (("symmetric", [1, 0, 0, 1, 2, 2, 1]), ("reflect", [2, 1, 0, 1, 2, 1, 0])):
+        graph = Graph(image, made, (MirrorPad((image,), made, 2, mirror),))
+        assert execute(graph, row)[0, 0, :, 0].tolist() == expected
+
+
+def test_space_to_depth_undoes_depth_to_space() -> None:
+    image, deep, made = Value("image", 3), Value("deep", 12), Value("made", 3)
+    graph = Graph(image, made, (SpaceToDepth((image,), deep, 2), DepthToSpace((deep,), made, 2)))
+    pixels = random_image(graph, 6, 8)
+    assert np.array_equal(execute(graph, pixels), pixels)
+    with pytest.raises(ModelFileError, match="no whole number of 2×2 blocks"):
+        graph.sizes(5, 8)
 
 
 def test_both_forms_of_the_anchor_give_the_same_bytes() -> None:

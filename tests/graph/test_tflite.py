@@ -224,8 +224,6 @@ def edited(model: schema.ModelT, what: str) -> None:
         model.operatorCodes[0].deprecatedBuiltinCode = schema.BuiltinOperator.LSTM
     elif what == "stride":
         options[0].strideH = 2
-    elif what == "padding":
-        options[0].padding = schema.Padding.VALID
     elif what == "activation":
         options[0].fusedActivationFunction = schema.ActivationFunctionType.TANH
     elif what == "axis":
@@ -239,7 +237,6 @@ def edited(model: schema.ModelT, what: str) -> None:
     [
         ("operator", "operator number 16 is not one that pocketsr writes"),
         ("stride", "strides and dilations of convolutions must be 1"),
-        ("padding", "convolutions must keep the size of the image"),
         ("activation", "activation number 4 is not one pocketsr uses"),
         ("axis", "concatenation is known on the channel axis only, not on axis 1"),
     ],

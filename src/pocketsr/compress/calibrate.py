@@ -9,7 +9,7 @@ import numpy as np
 
 from pocketsr.errors import DataError, SettingError
 from pocketsr.graph import Graph
-from pocketsr.graph.ops import Array
+from pocketsr.graph.base import Array
 from pocketsr.graph.reference import execute_all
 
 #: How a range is taken from what was seen.

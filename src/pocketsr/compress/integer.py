@@ -27,7 +27,7 @@ from pocketsr.blocks import Network
 from pocketsr.compress.calibrate import Method, activation_maxima
 from pocketsr.errors import LoweringError
 from pocketsr.graph import Add, Concat, Conv2D, DepthToSpace, Graph, Minimum, Op, Quantisation, Relu, Slice, Value
-from pocketsr.graph.ops import Array
+from pocketsr.graph.base import Array
 from pocketsr.lower import trace
 from pocketsr.train.images import to_image
 from pocketsr.train.loop import Rewrite
@@ -55,7 +55,7 @@ class IntegerNetwork(nn.Module):
         self._ops = _without_saturation(graph)
         self._plan = _Plan(graph.input, self._ops)
         self._input, self._output = graph.input, self._ops[-1].output
-        self.scale = graph.output_size(1, 1)[0]
+        self.scale = graph.scale
         self.weights, self.biases, self.log_scales = nn.ParameterDict(), nn.ParameterDict(), nn.ParameterDict()
         for op in self._ops:
             if not isinstance(op, _INTEGER_OPS):

@@ -1,19 +1,22 @@
 """Graph: the language of model files: operators, files, an exact executor. No torch, no images."""
 
+from pocketsr.graph.base import Graph, Op, Quantisation, Value
 from pocketsr.graph.ops import (
     Add,
     Concat,
     Conv2D,
     DepthToSpace,
-    Graph,
+    Elementwise,
+    GlobalMean,
     LeakyRelu,
     Minimum,
-    Op,
+    MirrorPad,
+    Multiply,
     PRelu,
-    Quantisation,
     Relu,
     Slice,
-    Value,
+    SpaceToDepth,
+    Subtract,
 )
 from pocketsr.graph.receptive import receptive_field
 from pocketsr.graph.reference import execute
@@ -24,14 +27,20 @@ __all__ = [
     "Concat",
     "Conv2D",
     "DepthToSpace",
+    "Elementwise",
+    "GlobalMean",
     "Graph",
     "LeakyRelu",
     "Minimum",
+    "MirrorPad",
+    "Multiply",
     "Op",
     "PRelu",
     "Quantisation",
     "Relu",
     "Slice",
+    "SpaceToDepth",
+    "Subtract",
     "Value",
     "execute",
     "receptive_field",

@@ -1,114 +1,28 @@
-"""The small language of model files: values, operators on them, and the graph they make.
+"""The operators of model files, one class each: sizes, costs, and what they refuse.
 
-A graph is free of image size: a value knows its channels and how its numbers are stored, and every operator knows how
-it changes height and width. Layout is TensorFlow's, (N, H, W, C) with sub-pixels outside colours in depth-to-space.
-Knows nothing of files, torch, or how to run.
+Knows nothing of files, torch, or how to run; ``base`` says what an operator and a graph are.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from pocketsr.errors import ModelFileError
+from pocketsr.graph.base import Array, Op, Size
 
 Activation: TypeAlias = Literal["none", "relu"]
-Array: TypeAlias = npt.NDArray[Any]
-Size: TypeAlias = tuple[int, int]
-
-
-@dataclasses.dataclass(frozen=True)
-class Quantisation:
-    """How 8-bit integers stand for real numbers: real = ``scale`` · (q − ``zero_point``), q in −128..127."""
-
-    scale: float
-    zero_point: int
-
-    def __post_init__(self) -> None:
-        if not (0 < self.scale < math.inf and -128 <= self.zero_point <= 127):
-            raise ModelFileError(f"a quantisation needs scale > 0 and zero point −128..127, not {self}")
-        # Files hold float32; rounding here makes what is written and what is read equal.
-        object.__setattr__(self, "scale", float(np.float32(self.scale)))
-
-
-@dataclasses.dataclass(frozen=True)
-class Value:
-    """An image or feature map between operators.
-
-    Attributes:
-        name: Unique in its graph.
-        channels: Size of the last axis.
-        quantisation: Set for int8, None for float32.
-    """
-
-    name: str
-    channels: int
-    quantisation: Quantisation | None = None
-
-    def __post_init__(self) -> None:
-        if self.channels < 1:
-            raise ModelFileError(f"{self.name!r} needs at least one channel, not {self.channels}")
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Op:
-    """Base of operators: makes ``output`` from ``inputs``.
-
-    Equality compares weights bit for bit.
-    """
-
-    inputs: tuple[Value, ...]
-    output: Value
-
-    def output_size(self, size: Size) -> Size:
-        """Return (height, width) of the output for inputs of that (height, width)."""
-        return size
-
-    def multiply_accumulates(self, size: Size) -> int:  # noqa: ARG002 - operators with weights look at it
-        """Return multiplications by weights for inputs of that (height, width); biases and activations not counted."""
-        return 0
-
-    def parameter_count(self) -> int:
-        """Return the numbers that were trained."""
-        return 0
-
-    def check(self) -> None:
-        """Raise ModelFileError where the operator makes no sense by itself."""
-
-    def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other):
-            return NotImplemented
-        pairs = ((getattr(self, field.name), getattr(other, field.name)) for field in dataclasses.fields(self))
-        return all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in pairs)
-
-    def __hash__(self) -> int:
-        return hash((type(self), self.inputs, self.output))
-
-    def _require(self, good: bool, words: str) -> None:
-        if not good:
-            raise ModelFileError(f"{type(self).__name__} making {self.output.name!r}: {words}")
-
-    def _require_one_input(self) -> None:
-        self._require(len(self.inputs) == 1, f"one input is needed, not {len(self.inputs)}")
-
-    def _require_same_kind(self) -> None:
-        """Require one input with the channels and quantisation of the output."""
-        self._require_one_input()
-        self._require(self.inputs[0].channels == self.output.channels, "channel counts differ")
-        self._require(self.inputs[0].quantisation == self.output.quantisation, "quantisations differ")
-
-    def _require_float(self) -> None:
-        self._require(self.output.quantisation is None, "it has no int8 form that all backends agree on; use ReLU")
+Padding: TypeAlias = Literal["same", "valid"]
+Mirror: TypeAlias = Literal["symmetric", "reflect"]
+Function: TypeAlias = Literal["tanh", "logistic", "gelu", "sqrt"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Conv2D(Op):
-    """Convolution, stride 1, padded with zeros to the same size.
+    """Convolution, stride 1.
 
     Attributes:
         weight: ``(O, kh, kw, I / groups)``, kh and kw odd; int8 in an integer graph, else float32.
@@ -117,6 +31,8 @@ class Conv2D(Op):
         activation: Applied to the sum.
         groups: Input and output channels are cut into this many independent groups; as many as there are input
             channels make it a depthwise convolution.
+        padding: ``same`` puts zeros around the image so that it keeps its size; ``valid`` lets it shrink by the
+            kernel's width less one, for an image that was padded before (``MirrorPad``).
     """
 
     weight: Array
@@ -124,10 +40,23 @@ class Conv2D(Op):
     weight_scale: Array | None = None
     activation: Activation = "none"
     groups: int = 1
+    padding: Padding = "same"
+
+    def output_size(self, size: Size) -> Size:
+        """Return the size of the input, or what a ``valid`` kernel leaves of it."""
+        if self.padding == "same":
+            return size
+        height, width = size[0] - self.weight.shape[1] + 1, size[1] - self.weight.shape[2] + 1
+        self._require(height > 0 and width > 0, f"an image of {size[0]}×{size[1]} is smaller than the kernel")
+        return height, width
 
     def multiply_accumulates(self, size: Size) -> int:
-        """Return weights times positions."""
-        return int(self.weight.size) * size[0] * size[1]
+        """Return weights times positions, without taps that are zero for all inputs (holes of a rewritten kernel)."""
+        height, width = self.output_size(size)
+        taps = self.weight.size
+        if self.groups == 1 and self.weight.shape[3] > 1:
+            taps = np.count_nonzero(self.weight.any(axis=3)) * self.weight.shape[3]
+        return int(taps) * height * width
 
     def parameter_count(self) -> int:
         """Return weights plus biases."""
@@ -324,72 +253,105 @@ class Slice(Op):
         self._require(self.inputs[0].quantisation == self.output.quantisation, "quantisations differ")
 
 
-@dataclasses.dataclass(frozen=True)
-class Graph:
-    """Operators in the order they run, from one input to one output.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Elementwise(Op):
+    """A function of each number by itself. Float only.
 
-    Raises:
-        ModelFileError: A value is used before it is made or made twice, integer and float are mixed, or an operator
-            does not fit its values.
+    Attributes:
+        function: ``tanh``; ``logistic``, 1 / (1 + e^−x); ``gelu``, x · Φ(x) with Φ the exact normal distribution;
+            ``sqrt``.
     """
 
-    input: Value
-    output: Value
-    ops: tuple[Op, ...]
+    function: Function
 
-    def __post_init__(self) -> None:
-        made = {self.input.name: self.input}
-        for op in self.ops:
-            for value in op.inputs:
-                if made.get(value.name) != value:
-                    raise ModelFileError(f"{value.name!r} is used before it is made, or changes on the way")
-            if op.output.name in made:
-                raise ModelFileError(f"{op.output.name!r} is made twice")
-            if (op.output.quantisation is None) != (self.input.quantisation is None):
-                raise ModelFileError(f"{op.output.name!r} mixes integer and float")
-            op.check()
-            made[op.output.name] = op.output
-        if made.get(self.output.name) != self.output:
-            raise ModelFileError(f"nothing makes the output {self.output.name!r}")
-
-    @property
-    def is_integer(self) -> bool:
-        """Whether the graph computes in int8."""
-        return self.input.quantisation is not None
-
-    @property
-    def values(self) -> tuple[Value, ...]:
-        """The input and what every operator makes, in order."""
-        return (self.input, *(op.output for op in self.ops))
-
-    def sizes(self, height: int, width: int) -> dict[str, Size]:
-        """Return (height, width) of every value, by name, for an input of that height and width.
-
-        Raises:
-            ModelFileError: An operator's inputs differ in size.
-        """
-        sizes = {self.input.name: (height, width)}
-        for op in self.ops:
-            came = {sizes[value.name] for value in op.inputs}
-            if len(came) != 1:
-                raise ModelFileError(f"the inputs of {op.output.name!r} differ in size: {sorted(came)}")
-            sizes[op.output.name] = op.output_size(came.pop())
-        return sizes
-
-    def output_size(self, height: int, width: int) -> Size:
-        """Return (height, width) of the output for an input of that height and width."""
-        return self.sizes(height, width)[self.output.name]
-
-    def multiply_accumulates(self, height: int, width: int) -> int:
-        """Return multiplications by weights for an input of that height and width."""
-        sizes = self.sizes(height, width)
-        return sum(op.multiply_accumulates(sizes[op.inputs[0].name]) for op in self.ops)
-
-    def parameter_count(self) -> int:
-        """Return weights and biases over all operators."""
-        return sum(op.parameter_count() for op in self.ops)
+    def check(self) -> None:
+        """Float, and same channels on both sides."""
+        self._require_same_kind()
+        self._require_float()
 
 
-def consumers(ops: Sequence[Op], value: Value) -> tuple[Op, ...]:
-    """Return the operators that take ``value``."""
-    return tuple(op for op in ops if value in op.inputs)
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Pairwise(Op):
+    """Two values of one width; one of them may be a single pixel, which then meets every pixel of the other."""
+
+    def joined_size(self, sizes: Sequence[Size]) -> Size:
+        """Return the larger of the two sizes; they are equal, or one is a single pixel."""
+        larger = max(sizes)
+        return super().joined_size([size for size in sizes if size != (1, 1)] or [larger])
+
+    def check(self) -> None:
+        """Float, two inputs, all of one width."""
+        self._require(len(self.inputs) == 2, "two inputs are needed")
+        self._require(len({value.channels for value in (*self.inputs, self.output)}) == 1, "channel counts differ")
+        self._require_float()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Multiply(_Pairwise):
+    """Product of two values. Float only."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Subtract(_Pairwise):
+    """First value less the second. Float only."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GlobalMean(Op):
+    """Mean over all pixels of each channel: an image of one pixel. Float only.
+
+    A graph that holds one looks at the whole image and cannot be run in tiles.
+    """
+
+    def output_size(self, size: Size) -> Size:  # noqa: ARG002 - whatever the size was
+        """Return one pixel."""
+        return 1, 1
+
+    def check(self) -> None:
+        """Float, and same channels on both sides."""
+        self._require_same_kind()
+        self._require_float()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MirrorPad(Op):
+    """The image continued by its mirror image on all four sides.
+
+    Attributes:
+        amount: Rows and columns added on each side; the image must have as many (``reflect``: one more).
+        mirror: ``symmetric`` repeats the border pixel (MATLAB's imresize), ``reflect`` does not (torch's reflect).
+    """
+
+    amount: int
+    mirror: Mirror
+
+    def output_size(self, size: Size) -> Size:
+        """Return both sides longer by twice the amount."""
+        needed = self.amount + (self.mirror == "reflect")
+        self._require(min(size) >= needed, f"an image of {size[0]}×{size[1]} is too small; {needed} pixels are needed")
+        return size[0] + 2 * self.amount, size[1] + 2 * self.amount
+
+    def check(self) -> None:
+        """Same channels and quantisation on both sides."""
+        self._require_same_kind()
+        self._require(self.amount >= 1, f"padding by {self.amount} is none")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SpaceToDepth(Op):
+    """Pixels become channels: row dy, column dx, colour c of a block goes to channel (dy · block + dx) · C + c."""
+
+    block: int
+
+    def output_size(self, size: Size) -> Size:
+        """Return both sides ``block`` times shorter."""
+        fits = size[0] % self.block == 0 and size[1] % self.block == 0
+        self._require(fits, f"an image of {size[0]}×{size[1]} is no whole number of {self.block}×{self.block} blocks")
+        return size[0] // self.block, size[1] // self.block
+
+    def check(self) -> None:
+        """Channel counts fit the block, quantisations agree."""
+        self._require_one_input()
+        self._require(self.block >= 1, f"a block of {self.block} is not one")
+        self._require(self.inputs[0].channels * self.block**2 == self.output.channels, "channels do not fit the block")
+        self._require(self.inputs[0].quantisation == self.output.quantisation, "quantisations differ")

@@ -9,26 +9,30 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pocketsr.errors import ModelFileError, SettingError
+from pocketsr.graph.base import Array, Graph, Op, Quantisation
 from pocketsr.graph.ops import (
     Add,
-    Array,
     Concat,
     Conv2D,
     DepthToSpace,
-    Graph,
+    Elementwise,
+    Function,
+    GlobalMean,
     LeakyRelu,
     Minimum,
-    Op,
+    MirrorPad,
+    Multiply,
     PRelu,
-    Quantisation,
     Relu,
     Slice,
+    SpaceToDepth,
+    Subtract,
 )
 
 #: Values of an im2col block; rows are convolved in blocks of about this size so that memory stays small.
@@ -151,6 +155,53 @@ def _slice(op: Slice, inputs: Sequence[Array]) -> Array:
     return inputs[0][..., op.start : op.start + op.output.channels]
 
 
+@_run.register
+def _elementwise(op: Elementwise, inputs: Sequence[Array]) -> Array:
+    return _FUNCTIONS[op.function](inputs[0])
+
+
+@_run.register
+def _multiply(op: Multiply, inputs: Sequence[Array]) -> Array:  # noqa: ARG001
+    return np.asarray(inputs[0] * inputs[1])
+
+
+@_run.register
+def _subtract(op: Subtract, inputs: Sequence[Array]) -> Array:  # noqa: ARG001
+    return np.asarray(inputs[0] - inputs[1])
+
+
+@_run.register
+def _global_mean(op: GlobalMean, inputs: Sequence[Array]) -> Array:  # noqa: ARG001
+    return np.asarray(inputs[0].mean(axis=(1, 2), keepdims=True, dtype=np.float64).astype(np.float32))
+
+
+@_run.register
+def _mirror_pad(op: MirrorPad, inputs: Sequence[Array]) -> Array:
+    amount = (op.amount, op.amount)
+    return np.pad(inputs[0], ((0, 0), amount, amount, (0, 0)), mode=op.mirror)
+
+
+@_run.register
+def _space_to_depth(op: SpaceToDepth, inputs: Sequence[Array]) -> Array:
+    count, height, width, colours = inputs[0].shape
+    block = op.block
+    blocks = inputs[0].reshape(count, height // block, block, width // block, block, colours)
+    return blocks.transpose(0, 1, 3, 2, 4, 5).reshape(count, height // block, width // block, block**2 * colours)
+
+
+def _gelu(x: Array) -> Array:
+    error_function = np.vectorize(math.erf, otypes=[np.float64])
+    return np.asarray((0.5 * x * (1 + error_function(x / math.sqrt(2)))).astype(np.float32))
+
+
+_FUNCTIONS: Mapping[Function, Callable[[Array], Array]] = {
+    "tanh": np.tanh,
+    "logistic": lambda x: np.asarray(1 / (1 + np.exp(-x))),
+    "gelu": _gelu,
+    "sqrt": np.sqrt,
+}
+
+
 def _to_int8(centred: Array, quantisation: Quantisation, activation: str) -> Array:
     """Round half to even, clamp around the zero point, and shift: ``centred`` is q − z before rounding."""
     low = 0 if activation == "relu" else -128 - quantisation.zero_point
@@ -166,7 +217,8 @@ def _correlate(op: Conv2D, image: Array, dtype: Any) -> Array:
     """Correlate ``(N, H, W, I)`` with the weights, zeros around, as matrix products over blocks of rows."""
     outputs, kernel_height, kernel_width, group_inputs = op.weight.shape
     count, height, width, _ = image.shape
-    top, left = kernel_height // 2, kernel_width // 2
+    top, left = (kernel_height // 2, kernel_width // 2) if op.padding == "same" else (0, 0)
+    height, width = op.output_size((height, width))
     padded = np.pad(image.astype(dtype, copy=False), ((0, 0), (top, top), (left, left), (0, 0)))
     result = np.empty((count, height, width, outputs), dtype)
     group_outputs = outputs // op.groups
@@ -177,7 +229,7 @@ def _correlate(op: Conv2D, image: Array, dtype: Any) -> Array:
         matrix = op.weight[outs].astype(dtype).reshape(group_outputs, -1).T
         for n in range(count):
             for first in range(0, height, rows):
-                block = padded[n, first : first + rows + 2 * top, :, ins]
+                block = padded[n, first : first + rows + kernel_height - 1, :, ins]
                 windows = np.lib.stride_tricks.sliding_window_view(block, (kernel_height, kernel_width), (0, 1))
                 columns = windows.transpose(0, 1, 3, 4, 2).reshape(-1, matrix.shape[0])
                 result[n, first : first + rows, :, outs] = (columns @ matrix).reshape(-1, width, group_outputs)

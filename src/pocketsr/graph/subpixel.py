@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from pocketsr.errors import SettingError
-from pocketsr.graph.ops import Array
+from pocketsr.graph.base import Array
 
 
 def subpixel_convolution(weight: Array, bias: Array, *, stride: int, padding: int) -> tuple[Array, Array]:

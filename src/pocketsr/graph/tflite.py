@@ -16,7 +16,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from pocketsr.errors import ModelFileError
-from pocketsr.graph.ops import Array, Graph, Op, Quantisation, Size, Value
+from pocketsr.graph.base import Array, Graph, Op, Quantisation, Size, Value
 from pocketsr.graph.tflite_operators import Found, Row, row_to_read, row_to_write
 from pocketsr.spec import ModelSpec
 
@@ -86,7 +86,7 @@ def _require_that_spec_fits(graph: Graph, spec: ModelSpec) -> None:
     precision = "int8" if graph.is_integer else "float32"
     for what, said, found in (
         ("precision", spec.precision, precision),
-        ("enlargement", (spec.scale, spec.scale), graph.output_size(1, 1)),
+        ("enlargement", spec.scale, graph.scale),
         ("number of channels", spec.channels, graph.input.channels),
     ):
         if said != found:

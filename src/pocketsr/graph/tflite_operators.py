@@ -12,26 +12,37 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from pocketsr.errors import ModelFileError
+from pocketsr.graph.base import Array, Op, Quantisation, Value
 from pocketsr.graph.ops import (
     Activation,
     Add,
-    Array,
     Concat,
     Conv2D,
     DepthToSpace,
+    Elementwise,
+    Function,
+    GlobalMean,
     LeakyRelu,
     Minimum,
-    Op,
+    Mirror,
+    MirrorPad,
+    Multiply,
+    Padding,
     PRelu,
-    Quantisation,
     Relu,
     Slice,
-    Value,
+    SpaceToDepth,
+    Subtract,
 )
 
 _ACTIVATIONS: dict[Activation, int] = {
     "none": schema.ActivationFunctionType.NONE,
     "relu": schema.ActivationFunctionType.RELU,
+}
+_PADDINGS: dict[Padding, int] = {"same": schema.Padding.SAME, "valid": schema.Padding.VALID}
+_MIRRORS: dict[Mirror, int] = {
+    "symmetric": schema.MirrorPadMode.SYMMETRIC,
+    "reflect": schema.MirrorPadMode.REFLECT,
 }
 
 
@@ -124,7 +135,7 @@ def row_to_read(code: int) -> Row:
 
 def _write_conv(op: Conv2D, writer: Writer) -> Made:
     options = schema.Conv2DOptionsT()
-    options.padding, options.strideH, options.strideW = schema.Padding.SAME, 1, 1
+    options.padding, options.strideH, options.strideW = _PADDINGS[op.padding], 1, 1
     options.fusedActivationFunction = _ACTIVATIONS[op.activation]
     return Made(options, _weight_and_bias(op, op.weight, 0, writer))
 
@@ -140,7 +151,7 @@ def _is_depthwise(op: Conv2D) -> bool:
 
 def _write_depthwise(op: Conv2D, writer: Writer) -> Made:
     options = schema.DepthwiseConv2DOptionsT()
-    options.padding, options.strideH, options.strideW = schema.Padding.SAME, 1, 1
+    options.padding, options.strideH, options.strideW = _PADDINGS[op.padding], 1, 1
     options.depthMultiplier = op.output.channels // op.groups
     options.fusedActivationFunction = _ACTIVATIONS[op.activation]
     return Made(options, _weight_and_bias(op, op.weight.transpose(3, 1, 2, 0), 3, writer))
@@ -166,11 +177,10 @@ def _conv(found: Found, reader: Reader, weight: Array, weight_scale: Array | Non
     options = found.options
     if (options.strideH, options.strideW, options.dilationHFactor, options.dilationWFactor) != (1, 1, 1, 1):
         raise ModelFileError("strides and dilations of convolutions must be 1")
-    if options.padding != schema.Padding.SAME:
-        raise ModelFileError("convolutions must keep the size of the image")
+    padding = next(name for name, code in _PADDINGS.items() if code == options.padding)
     bias, _ = reader.constant(found.constants[1])
     weight = np.ascontiguousarray(weight)
-    return Conv2D(found.inputs, found.output, weight, bias, weight_scale, _activation(options), groups)
+    return Conv2D(found.inputs, found.output, weight, bias, weight_scale, _activation(options), groups, padding)
 
 
 # -- the others -------------------------------------------------------------------------------------------------------
@@ -206,10 +216,6 @@ def _write_depth_to_space(op: DepthToSpace, _: Writer) -> Made:
 
 def _read_depth_to_space(found: Found, _: Reader) -> Op:
     return DepthToSpace(found.inputs, found.output, found.options.blockSize)
-
-
-def _write_relu(_: Relu, __: Writer) -> Made:
-    return Made(None)
 
 
 def _read_relu(found: Found, _: Reader) -> Op:
@@ -265,6 +271,75 @@ def _read_slice(found: Found, reader: Reader) -> Op:
     return Slice(found.inputs, found.output, begin[3])
 
 
+def _write_bare(_: Op, __: Writer) -> Made:
+    return Made(None)
+
+
+def _elementwise(function: Function, code: int, options_type: int, options: Callable[[], Any]) -> Row:
+    """Return the row of one function; each has an operator number of its own."""
+    return Row(
+        Elementwise, code, (1, 1), options_type,
+        lambda _, __: Made(options()),
+        lambda found, _: Elementwise(found.inputs, found.output, function),
+        lambda op: op.function == function,
+    )  # fmt: skip
+
+
+def _write_multiply(_: Multiply, __: Writer) -> Made:
+    return Made(schema.MulOptionsT())
+
+
+def _read_multiply(found: Found, _: Reader) -> Op:
+    return Multiply(found.inputs, found.output)
+
+
+def _write_subtract(_: Subtract, __: Writer) -> Made:
+    return Made(schema.SubOptionsT())
+
+
+def _read_subtract(found: Found, _: Reader) -> Op:
+    return Subtract(found.inputs, found.output)
+
+
+def _write_global_mean(op: GlobalMean, writer: Writer) -> Made:
+    options = schema.ReducerOptionsT()
+    options.keepDims = True
+    return Made(options, (writer.constant(f"{op.output.name}/axes", np.array([1, 2], np.int32)),))
+
+
+def _read_global_mean(found: Found, reader: Reader) -> Op:
+    axes = reader.constant(found.constants[0])[0].tolist()
+    if axes != [1, 2] or not found.options.keepDims:
+        raise ModelFileError("a mean is known over height and width together only")
+    return GlobalMean(found.inputs, found.output)
+
+
+def _write_mirror_pad(op: MirrorPad, writer: Writer) -> Made:
+    options = schema.MirrorPadOptionsT()
+    options.mode = _MIRRORS[op.mirror]
+    amounts = np.array([[0, 0], [op.amount] * 2, [op.amount] * 2, [0, 0]], np.int32)
+    return Made(options, (writer.constant(f"{op.output.name}/amounts", amounts),))
+
+
+def _read_mirror_pad(found: Found, reader: Reader) -> Op:
+    amounts = reader.constant(found.constants[0])[0].tolist()
+    amount = amounts[1][0]
+    if amounts != [[0, 0], [amount] * 2, [amount] * 2, [0, 0]]:
+        raise ModelFileError("mirror padding is known by one amount on all four sides only")
+    mirror = next(name for name, code in _MIRRORS.items() if code == found.options.mode)
+    return MirrorPad(found.inputs, found.output, amount, mirror)
+
+
+def _write_space_to_depth(op: SpaceToDepth, _: Writer) -> Made:
+    options = schema.SpaceToDepthOptionsT()
+    options.blockSize = op.block
+    return Made(options)
+
+
+def _read_space_to_depth(found: Found, _: Reader) -> Op:
+    return SpaceToDepth(found.inputs, found.output, found.options.blockSize)
+
+
 def _activation(options: Any) -> Activation:
     for name, code in _ACTIVATIONS.items():
         if options.fusedActivationFunction == code:
@@ -281,9 +356,19 @@ ROWS: tuple[Row, ...] = (
     Row(Concat, _CODES.CONCATENATION, (1, 2), _OPTIONS.ConcatenationOptions, _write_concat, _read_concat),
     Row(DepthToSpace, _CODES.DEPTH_TO_SPACE, (1, 2), _OPTIONS.DepthToSpaceOptions, _write_depth_to_space,
         _read_depth_to_space),
-    Row(Relu, _CODES.RELU, (1, 2), _OPTIONS.NONE, _write_relu, _read_relu),
+    Row(Relu, _CODES.RELU, (1, 2), _OPTIONS.NONE, _write_bare, _read_relu),
     Row(Minimum, _CODES.MINIMUM, (1, 2), _OPTIONS.MaximumMinimumOptions, _write_minimum, _read_minimum),
     Row(LeakyRelu, _CODES.LEAKY_RELU, (1, 2), _OPTIONS.LeakyReluOptions, _write_leaky_relu, _read_leaky_relu),
     Row(PRelu, _CODES.PRELU, (1, 1), _OPTIONS.NONE, _write_prelu, _read_prelu),
     Row(Slice, _CODES.SLICE, (1, 2), _OPTIONS.SliceOptions, _write_slice, _read_slice),
+    Row(Multiply, _CODES.MUL, (1, 2), _OPTIONS.MulOptions, _write_multiply, _read_multiply),
+    Row(Subtract, _CODES.SUB, (1, 2), _OPTIONS.SubOptions, _write_subtract, _read_subtract),
+    Row(GlobalMean, _CODES.MEAN, (1, 2), _OPTIONS.ReducerOptions, _write_global_mean, _read_global_mean),
+    Row(MirrorPad, _CODES.MIRROR_PAD, (1, 2), _OPTIONS.MirrorPadOptions, _write_mirror_pad, _read_mirror_pad),
+    Row(SpaceToDepth, _CODES.SPACE_TO_DEPTH, (1, 2), _OPTIONS.SpaceToDepthOptions, _write_space_to_depth,
+        _read_space_to_depth),
+    _elementwise("tanh", _CODES.TANH, _OPTIONS.NONE, lambda: None),
+    _elementwise("logistic", _CODES.LOGISTIC, _OPTIONS.NONE, lambda: None),
+    _elementwise("gelu", _CODES.GELU, _OPTIONS.GeluOptions, schema.GeluOptionsT),
+    _elementwise("sqrt", _CODES.SQRT, _OPTIONS.NONE, lambda: None),
 )  # fmt: skip

@@ -63,10 +63,11 @@ def write_checked(
         ParityError: An int8 file differs in a single byte, a float32 file by more than ``FLOAT_TOLERANCE``, or the
             description's receptive field is smaller than the graph's: tiles would show seams.
     """
-    if spec.receptive_field < receptive_field(graph):
+    needed = receptive_field(graph)
+    if spec.receptive_field is not None and (needed is None or spec.receptive_field < needed):
         raise ParityError(
-            f"{path.name}: the description says receptive field {spec.receptive_field}, "
-            f"the graph looks {receptive_field(graph)} pixels around; nothing was written"
+            f"{path.name}: the description says receptive field {spec.receptive_field}, the graph looks "
+            f"{'at the whole image' if needed is None else f'{needed} pixels around'}; nothing was written"
         )
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".pocketsr-") as folder:
         candidate = Path(folder) / path.name

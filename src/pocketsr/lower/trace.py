@@ -25,7 +25,8 @@ from torch import fx, nn
 from pocketsr.blocks import Network
 from pocketsr.errors import LoweringError
 from pocketsr.graph import Add, Concat, Conv2D, DepthToSpace, Graph, Minimum, Op, Relu, Value
-from pocketsr.graph.ops import Activation, Array
+from pocketsr.graph.base import Array
+from pocketsr.graph.ops import Activation
 
 #: How an image repeated on the channel axis is written: XNNPACK runs a 1×1 convolution of ones 5 ms faster per 1080p
 #: frame than a concatenation of nine inputs, which it does not take; phones may prefer the concatenation.

@@ -75,7 +75,7 @@ class Upscaler:
         self._session: Session = runner.load(model_path(model), threads=threads)
         self.spec: ModelSpec = self._session.spec
         self._tile = tile
-        if tile is not None:  # refuse a tile that is too small now, and not at the first image that needs more than one
+        if tile is not None and self.spec.receptive_field is not None:  # refuse a tile that is too small now, and not at the first image that needs more than one
             self._grid(self.spec.size_multiple * (tile + 1), self.spec.size_multiple)
 
     @property
@@ -127,6 +127,10 @@ class Upscaler:
 
     def _grid(self, height: int, width: int) -> Grid:
         spec = self.spec
+        if spec.receptive_field is None:
+            if self._tile is not None and self._tile < max(height, width):
+                raise SettingError(f"{spec.name} looks at the whole image and cannot be run in tiles; leave tile out")
+            return tile_grid(height, width, 0, tile=max(height, width), multiple=spec.size_multiple)
         return tile_grid(height, width, spec.receptive_field, tile=self._tile, multiple=spec.size_multiple)
 
 

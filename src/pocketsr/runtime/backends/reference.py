@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pocketsr.graph.ops import Graph
+from pocketsr.graph.base import Graph
 from pocketsr.graph.reference import execute
 from pocketsr.runtime.backend import Backend, Pixels, Session, checked_threads, decode, encode
 from pocketsr.spec import ModelSpec
