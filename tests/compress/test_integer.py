@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from pocketsr.blocks import Network
 from pocketsr.compress import IntegerNetwork, quantise
@@ -83,17 +85,59 @@ def test_state_moves_between_networks(network: Network) -> None:
     assert torch.equal(first(image), second(image))
 
 
-def test_sums_that_float32_cannot_hold_are_refused() -> None:
-    with pytest.raises(LoweringError, match="sums reach"):
-        quantise(build("abpn", {"scale": 2, "width": 64}))
+@pytest.mark.parametrize("width", [64, 130])
+def test_sums_beyond_float32_are_exact_too(width: int) -> None:
+    network = build("abpn", {"scale": 2, "width": width, "depth": 1})
+    with torch.no_grad():
+        network.body[0].weight.abs_()  # nothing cancels: sums grow as large as they can
+        network.body[0].weight.clamp_(min=0.04)
+    quantised, image = quantise(network, [noise(12, 12)]), noise(9, 10)
+    expected = execute(quantised.graph(), as_int8(image))[0].astype(np.int16) + 128
+    assert np.array_equal(to_levels(quantised, image), expected)
 
 
-def test_a_graph_without_a_clip_at_its_end_is_refused() -> None:
+def test_a_network_without_a_clip_at_its_end_saturates() -> None:
     image, output = Value("image", 3), Value("output", 3)
-    weight, bias = np.zeros((3, 1, 1, 3), np.float32), np.zeros(3, np.float32)
-    weight[0, 0, 0, 1] = 0.5
-    with pytest.raises(LoweringError, match="must end in a clip"):
-        IntegerNetwork(Graph(image, output, (Conv2D((image,), output, weight, bias),)))
+    weight, bias = np.zeros((3, 1, 1, 3), np.float32), np.full(3, -50, np.float32)
+    weight[:, 0, 0, 1] = 1.5
+    graph = Graph(image, output, (Conv2D((image,), output, weight, bias),))
+    quantised, pixels = IntegerNetwork(graph), noise(7, 9)
+    levels = to_levels(quantised, pixels)
+    assert np.array_equal(levels, execute(quantised.graph(), as_int8(pixels))[0].astype(np.int16) + 128)
+    assert (levels.min(), levels.max()) == (0, 255)
+
+
+def test_signed_and_unsigned_features_can_stand_side_by_side() -> None:
+    class Mixed(Network):
+        scale = 2
+
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.head, self.other = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(3, 4, 3, padding=1)
+            self.tail = nn.Conv2d(10, 12, 3, padding=1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return F.pixel_shuffle(self.tail(torch.cat([self.head(x), F.relu(self.other(x))], dim=1)), 2)
+
+    quantised, image = quantise(Mixed(), [noise(12, 12)]), noise(9, 10)
+    expected = execute(quantised.graph(), as_int8(image))[0].astype(np.int16) + 128
+    assert np.array_equal(to_levels(quantised, image), expected)
+
+
+def test_signed_features_beside_the_image_are_refused() -> None:
+    class Beside(Network):
+        scale = 1
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.head, self.tail = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(9, 3, 3, padding=1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.tail(torch.cat([self.head(x), x], dim=1))
+
+    with pytest.raises(LoweringError, match="cannot share int8 bytes with the image"):
+        quantise(Beside())
 
 
 def test_an_operator_without_integers_is_refused_and_slices_are_not() -> None:

@@ -1,8 +1,9 @@
 """Blocks: the parts that networks are built of. Torch; knows nothing of training, data or files."""
 
+from pocketsr.blocks.bicubic import BicubicUpsample
 from pocketsr.blocks.fold import fold
 from pocketsr.blocks.network import Network
 from pocketsr.blocks.rep_conv import RepConv2d
 from pocketsr.blocks.upsample import repeat_pixels
 
-__all__ = ["Network", "RepConv2d", "fold", "repeat_pixels"]
+__all__ = ["BicubicUpsample", "Network", "RepConv2d", "fold", "repeat_pixels"]

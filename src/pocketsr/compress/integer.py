@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from pocketsr.blocks import Network
 from pocketsr.compress.calibrate import Method, activation_maxima
+from pocketsr.compress.scales import Plan, is_copy
 from pocketsr.errors import LoweringError
 from pocketsr.graph import Add, Concat, Conv2D, DepthToSpace, Graph, Minimum, Op, Quantisation, Relu, Slice, Value
 from pocketsr.graph.base import Array
@@ -47,21 +48,20 @@ class IntegerNetwork(nn.Module):
             checkpoint is expected to bring them.
 
     Raises:
-        LoweringError: The graph holds an operator that has no integer form, or sums that float32 cannot hold.
+        LoweringError: The graph holds an operator that has no integer form.
     """
 
     def __init__(self, graph: Graph, maxima: Mapping[str, float] | None = None) -> None:
         super().__init__()
         self._ops = _without_saturation(graph)
-        self._plan = _Plan(graph.input, self._ops)
+        self._plan = Plan(graph.input, self._ops)
         self._input, self._output = graph.input, self._ops[-1].output
         self.scale = graph.scale
         self.weights, self.biases, self.log_scales = nn.ParameterDict(), nn.ParameterDict(), nn.ParameterDict()
         for op in self._ops:
-            if not isinstance(op, _INTEGER_OPS):
+            if not isinstance(op, _INTEGER_OPS) or (isinstance(op, Conv2D) and op.padding != "same"):
                 raise LoweringError(f"{op.output.name}: {type(op).__name__} has no integer form")
-            if isinstance(op, Conv2D) and not _is_copy(op):
-                _require_exact_sums(op)
+            if isinstance(op, Conv2D) and not is_copy(op):
                 self.weights[op.output.name] = nn.Parameter(torch.from_numpy(op.weight.transpose(0, 3, 1, 2).copy()))
                 self.biases[op.output.name] = nn.Parameter(torch.from_numpy(op.bias.copy()))
         for group in self._plan.learnt_groups:
@@ -107,8 +107,7 @@ class IntegerNetwork(nn.Module):
     def _run(self, op: Op, inputs: Sequence[Tensor]) -> Tensor:
         if isinstance(op, Conv2D):
             weight, bias, weight_scale = self._integers(op)
-            padding = (op.weight.shape[1] // 2, op.weight.shape[2] // 2)
-            acc = F.conv2d(inputs[0], weight, bias, padding=padding, groups=op.groups)
+            acc = _exact_convolution(op, inputs[0], weight, bias)
             # In this order, in float32: XNNPACK's.
             multiplier = self._scale(op.inputs[0]) * weight_scale / self._scale(op.output)
             return self._clamped(_round(acc * multiplier[:, None, None]), op)
@@ -132,7 +131,7 @@ class IntegerNetwork(nn.Module):
 
     def _integers(self, op: Conv2D) -> tuple[Tensor, Tensor, Tensor]:
         """Return integer weights ``(O, I, kh, kw)`` and biases ``(O,)`` held in float32, and weight scales ``(O,)``."""
-        if _is_copy(op):
+        if is_copy(op):
             ones = torch.from_numpy(op.weight.transpose(0, 3, 1, 2).copy())
             return ones * 127, torch.zeros(len(ones)), torch.full((len(ones),), 1 / 127)
         weight, bias = self.weights[op.output.name], self.biases[op.output.name]
@@ -172,58 +171,25 @@ def _rewrite(network: nn.Module, images: Iterable[Tensor]) -> nn.Module:
 REWRITES: Mapping[str, Rewrite] = {"integer": _rewrite}
 
 
-class _Plan:
-    """Which values share a scale, which scales are fixed at 1, and every value's zero point.
-
-    The image at both ends is at scale 1. Operators that copy bytes, and sums, keep one scale for all they touch, so a
-    sum of whole numbers stays one. Values that are never negative have zero point −128, the others 0.
-    """
-
-    def __init__(self, source: Value, ops: Sequence[Op]) -> None:
-        self._parents = {value.name: value.name for value in (source, *(op.output for op in ops))}
-        self._zero_points = {source.name: -128}
-        for op in ops:
-            first = op.inputs[0].name
-            if not isinstance(op, Conv2D) or _is_copy(op):
-                for value in op.inputs:
-                    self._join(op.output.name, value.name)
-            if isinstance(op, Conv2D | Add) and not _is_copy(op):
-                self._zero_points[op.output.name] = -128 if op.activation == "relu" else 0
-            else:
-                self._zero_points[op.output.name] = self._zero_points[first]
-            if isinstance(op, Concat) and len({self._zero_points[value.name] for value in op.inputs}) > 1:
-                raise LoweringError(
-                    f"{op.output.name}: values with and without negative numbers cannot share int8 bytes"
-                )
-        self._join(ops[-1].output.name, source.name)
-        self._pixel_group = self.group(source.name)
-
-    def group(self, name: str) -> str:
-        """Return the representative of all values that share a scale with this one."""
-        while self._parents[name] != name:
-            name = self._parents[name]
-        return name
-
-    def members(self, group: str) -> tuple[str, ...]:
-        """Return the values of a group."""
-        return tuple(name for name in self._parents if self.group(name) == group)
-
-    @property
-    def learnt_groups(self) -> tuple[str, ...]:
-        """Return the groups whose scale is not fixed at 1."""
-        groups = dict.fromkeys(self.group(name) for name in self._parents)
-        return tuple(group for group in groups if group != self._pixel_group)
-
-    def zero_point(self, name: str) -> int:
-        """Return the zero point of a value."""
-        return self._zero_points[name]
-
-    def _join(self, name: str, other: str) -> None:
-        self._parents[self.group(name)] = self.group(other)
+def _exact_convolution(op: Conv2D, image: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Convolve whole numbers; sums that could pass 2²⁴ are taken in parts and rounded to float32 once, as XNNPACK."""
+    padding = (op.weight.shape[1] // 2, op.weight.shape[2] // 2)
+    parts = _exact_parts(op)
+    if parts == 1:
+        return F.conv2d(image, weight, bias, padding=padding, groups=op.groups)
+    width = image.shape[1] // op.groups
+    total: Tensor | None = None
+    for part in range(parts):
+        inside = slice(part * width // parts, (part + 1) * width // parts)
+        taken = image.reshape(len(image), op.groups, width, *image.shape[2:])[:, :, inside].flatten(1, 2)
+        sums = F.conv2d(taken, weight[:, inside], padding=padding, groups=op.groups).double()
+        total = sums if total is None else total + sums
+    assert total is not None
+    return (total + bias.double()[:, None, None]).float()
 
 
 def _without_saturation(graph: Graph) -> tuple[Op, ...]:
-    """Return the operators less the clip at the end: 8 bits at scale 1 saturate to 0..255 by themselves."""
+    """Return the operators less the minimum at the end: 8 bits at scale 1 saturate to 0..255 by themselves."""
     ops = list(graph.ops)
     for index, op in enumerate(ops):
         if isinstance(op, Minimum) and op.bound == 255 and _leads_to_end(ops[index + 1 :], op.output):
@@ -231,13 +197,8 @@ def _without_saturation(graph: Graph) -> tuple[Op, ...]:
             del ops[index]
             break
     makers = [index for index, op in enumerate(ops) if isinstance(op, Conv2D | Add)]
-    last = makers[-1] if makers else -1
-    if (
-        not makers
-        or not _leads_to_end(ops[last + 1 :], ops[last].output)
-        or getattr(ops[last], "activation", "") != "relu"
-    ):
-        raise LoweringError("an integer network must end in a clip to 0..255, a ReLU, or both")
+    if not makers or not _leads_to_end(ops[makers[-1] + 1 :], ops[makers[-1]].output):
+        raise LoweringError("an integer network must end in a convolution or a sum, a clip and depth-to-space aside")
     return tuple(ops)
 
 
@@ -254,18 +215,11 @@ def _renamed(op: Op, old: Value, new: Value) -> Op:
     return dataclasses.replace(op, inputs=tuple(new if value == old else value for value in op.inputs))
 
 
-def _is_copy(op: Op) -> bool:
-    """Whether a convolution only copies channels: 1×1, each row a single one, no bias."""
-    if not isinstance(op, Conv2D) or op.weight.shape[1:3] != (1, 1) or np.any(op.bias):
-        return False
-    rows = op.weight.reshape(len(op.weight), -1)
-    return bool(np.all(np.isin(rows, (0, 1))) and np.all(rows.sum(axis=1) == 1))
-
-
-def _require_exact_sums(op: Conv2D) -> None:
-    largest = int(np.prod(op.weight.shape[1:])) * 127 * 255
-    if largest >= _EXACT:
-        raise LoweringError(f"{op.output.name}: sums reach {largest}, float32 holds whole numbers up to {_EXACT}")
+def _exact_parts(op: Conv2D) -> int:
+    """Return into how many parts the inputs of a convolution are cut so that float32 holds each part's sums exactly."""
+    _, height, width, inputs = op.weight.shape
+    exact_inputs = max(1, (_EXACT - 1) // int(height * width * 127 * 255))
+    return -(-int(inputs) // exact_inputs)
 
 
 def _round(x: Tensor) -> Tensor:

@@ -75,7 +75,8 @@ class Upscaler:
         self._session: Session = runner.load(model_path(model), threads=threads)
         self.spec: ModelSpec = self._session.spec
         self._tile = tile
-        if tile is not None and self.spec.receptive_field is not None:  # refuse a tile that is too small now, and not at the first image that needs more than one
+        if tile is not None and self.spec.receptive_field is not None:
+            # Refuse a tile that is too small now, and not at the first image that needs more than one.
             self._grid(self.spec.size_multiple * (tile + 1), self.spec.size_multiple)
 
     @property

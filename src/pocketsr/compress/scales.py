@@ -1,0 +1,104 @@
+"""Which values of an integer graph share a scale, which scales are fixed, and every value's zero point.
+
+    image ─► ops that copy bytes: one scale, one zero point ─► sums: one scale ─► ... ─► output
+      └────────────────────────── both ends: scale 1, zero point −128 ────────────────────┘
+
+Operators that copy bytes, and sums, keep one scale for all they touch, so a sum of whole numbers stays one. Values
+that are never negative have zero point −128 and use all 256 levels; the others have 0. The last operator writes the
+output at zero point −128 whatever its sign: 8 bits at scale 1 saturate to 0..255 by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pocketsr.errors import LoweringError
+from pocketsr.graph import Add, Conv2D, Op, Value
+
+
+class Plan:
+    """Scales and zero points of the values of one graph.
+
+    Args:
+        source: The graph's input.
+        ops: Its operators; the last one's output is the graph's.
+
+    Raises:
+        LoweringError: Signed values would have to share bytes with the image.
+    """
+
+    def __init__(self, source: Value, ops: Sequence[Op]) -> None:
+        values = [source, *(op.output for op in ops)]
+        self._scales, self._bytes = _Groups(values), _Groups(values)
+        for op in ops:
+            for value in op.inputs:
+                if not _makes_numbers(op):
+                    self._bytes.join(op.output.name, value.name)
+                if not _makes_numbers(op) or isinstance(op, Add):
+                    self._scales.join(op.output.name, value.name)
+        output = ops[-1].output.name
+        self._scales.join(output, source.name)
+        self._pixels = self._scales.of(source.name)
+        signed = {
+            self._bytes.of(op.output.name): op.output.name
+            for op in ops
+            if _makes_numbers(op) and getattr(op, "activation", "") == "none"
+        }
+        signed.pop(self._bytes.of(output), None)
+        if self._bytes.of(source.name) in signed:
+            name = signed[self._bytes.of(source.name)]
+            raise LoweringError(f"{name}: values with negative numbers cannot share int8 bytes with the image")
+        self._signed = frozenset(signed)
+
+    def group(self, name: str) -> str:
+        """Return the representative of all values that share a scale with this one."""
+        return self._scales.of(name)
+
+    def members(self, group: str) -> tuple[str, ...]:
+        """Return the values of a group."""
+        return self._scales.members(group)
+
+    @property
+    def learnt_groups(self) -> tuple[str, ...]:
+        """Return the groups whose scale is not fixed at 1."""
+        return tuple(group for group in self._scales.all() if group != self._pixels)
+
+    def zero_point(self, name: str) -> int:
+        """Return the zero point of a value."""
+        return 0 if self._bytes.of(name) in self._signed else -128
+
+
+def is_copy(op: Op) -> bool:
+    """Whether a convolution only copies channels: 1×1, each row a single one, no bias."""
+    if not isinstance(op, Conv2D) or op.weight.shape[1:3] != (1, 1) or np.any(op.bias) or op.groups != 1:
+        return False
+    rows = op.weight.reshape(len(op.weight), -1)
+    return bool(np.all(np.isin(rows, (0, 1))) and np.all(rows.sum(axis=1) == 1))
+
+
+def _makes_numbers(op: Op) -> bool:
+    """Whether an operator computes new levels; all others hand bytes on."""
+    return isinstance(op, Conv2D | Add) and not is_copy(op)
+
+
+class _Groups:
+    """Names in groups that can be joined."""
+
+    def __init__(self, values: Sequence[Value]) -> None:
+        self._parents = {value.name: value.name for value in values}
+
+    def of(self, name: str) -> str:
+        while self._parents[name] != name:
+            name = self._parents[name]
+        return name
+
+    def members(self, group: str) -> tuple[str, ...]:
+        return tuple(name for name in self._parents if self.of(name) == group)
+
+    def all(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.of(name) for name in self._parents))
+
+    def join(self, name: str, other: str) -> None:
+        self._parents[self.of(name)] = self.of(other)
