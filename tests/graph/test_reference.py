@@ -18,6 +18,7 @@ from pocketsr.graph import (
     MirrorPad,
     Quantisation,
     Relu,
+    Requantise,
     SpaceToDepth,
     Value,
     execute,
@@ -83,6 +84,13 @@ def test_space_to_depth_undoes_depth_to_space() -> None:
     assert np.array_equal(execute(graph, pixels), pixels)
     with pytest.raises(ModelFileError, match="no whole number of 2×2 blocks"):
         graph.sizes(5, 8)
+
+
+@pytest.mark.parametrize("kind", [Requantise, Relu])
+@pytest.mark.parametrize(("scale", "zero_point"), [(0.99869, -128), (1.3, 10), (0.31, -77), (2.5, 127)])
+def test_litert_agrees_on_a_change_of_quantisation(kind: type, scale: float, zero_point: int) -> None:
+    image, made = Value("image", 3, Quantisation(1.0, -60)), Value("made", 3, Quantisation(scale, zero_point))
+    assert_litert_agrees(Graph(image, made, (kind((image,), made),)), [(9, 11), (16, 16)])
 
 
 def test_both_forms_of_the_anchor_give_the_same_bytes() -> None:

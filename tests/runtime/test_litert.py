@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pocketsr.errors import ModelFileError, SettingError
-from pocketsr.graph import Quantisation
+from pocketsr.graph import Quantisation, execute
 from pocketsr.graph.tflite import write_model
 from pocketsr.runtime.backends import litert
 from pocketsr.runtime.backends.litert import KEPT_SIZES, LiteRTBackend, LiteRTSession
@@ -89,12 +89,15 @@ def test_a_file_that_contradicts_its_description_is_refused(path: Path, told: by
         LiteRTBackend().load(path, threads=1)
 
 
-def test_an_int8_file_whose_output_is_not_value_minus_128_is_refused(tmp_path: Path) -> None:
+def test_an_output_of_another_step_is_brought_to_grey_levels(tmp_path: Path) -> None:
     graph = random_chain(widths=[3], relus=[False], kernels=[3], precision="int8", seed=0)
     assert graph.output.quantisation != Quantisation(1.0, -128)
     write_model(graph, spec_for(graph, scale=1), tmp_path / "scaled.tflite")
-    with pytest.raises(ModelFileError, match="the output has scale and zero point"):
-        LiteRTBackend().load(tmp_path / "scaled.tflite", threads=1)
+    batch = _batch(9, 8)
+    levels = execute(graph, (batch.astype(np.int16) - 128).astype(np.int8)).astype(np.float64)
+    real = (levels - graph.output.quantisation.zero_point) * graph.output.quantisation.scale
+    expected = np.clip(np.rint(real), 0, 255)
+    assert np.array_equal(LiteRTBackend().load(tmp_path / "scaled.tflite", threads=1)(batch), expected)
 
 
 def test_no_threads_are_refused(path: Path) -> None:

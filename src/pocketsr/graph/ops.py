@@ -159,11 +159,26 @@ class DepthToSpace(Op):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Relu(Op):
-    """max(x, 0). Where a convolution or sum makes x, use their ``activation`` instead."""
+    """max(x, 0). Where a convolution or sum makes x, use their ``activation`` instead.
+
+    Files of others have it between two quantisations in int8; ours keep one.
+    """
 
     def check(self) -> None:
-        """Same channels and quantisation on both sides."""
-        self._require_same_kind()
+        """Same channels on both sides."""
+        self._require_one_input()
+        self._require(self.inputs[0].channels == self.output.channels, "channel counts differ")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Requantise(Op):
+    """The same real numbers in another quantisation. Only files of others have it."""
+
+    def check(self) -> None:
+        """Integer, and same channels on both sides."""
+        self._require_one_input()
+        self._require(self.inputs[0].channels == self.output.channels, "channel counts differ")
+        self._require(None not in (self.inputs[0].quantisation, self.output.quantisation), "it belongs to int8")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -23,6 +23,7 @@ from pocketsr.graph.ops import (
     Multiply,
     PRelu,
     Relu,
+    Requantise,
     Slice,
     SpaceToDepth,
     Subtract,
@@ -31,7 +32,20 @@ from pocketsr.graph.ops import (
 #: Operators that look at their own pixel only. An operator that is not known here has no receptive field until someone
 #: thinks about it. A mirrored pixel lies nearer than the place it is put, so padding adds nothing to the convolution
 #: that looks at it.
-_POINTWISE = (Add, Concat, Elementwise, LeakyRelu, Minimum, MirrorPad, Multiply, PRelu, Relu, Slice, Subtract)
+_POINTWISE = (
+    Add,
+    Concat,
+    Elementwise,
+    LeakyRelu,
+    Minimum,
+    MirrorPad,
+    Multiply,
+    PRelu,
+    Relu,
+    Requantise,
+    Slice,
+    Subtract,
+)
 
 
 def receptive_field(graph: Graph) -> int | None:

@@ -30,6 +30,7 @@ from pocketsr.graph.ops import (
     Multiply,
     PRelu,
     Relu,
+    Requantise,
     Slice,
     SpaceToDepth,
     Subtract,
@@ -131,7 +132,22 @@ def _depth_to_space(op: DepthToSpace, inputs: Sequence[Array]) -> Array:
 @_run.register
 def _relu(op: Relu, inputs: Sequence[Array]) -> Array:
     quantisation = op.output.quantisation
+    source = op.inputs[0].quantisation
+    if quantisation is not None and source is not None and quantisation != source:
+        centred = (inputs[0].astype(np.float64) - source.zero_point) * (source.scale / quantisation.scale)
+        return _to_int8(np.floor(centred + 0.5), quantisation, "relu")
     return np.asarray(np.maximum(inputs[0], inputs[0].dtype.type(quantisation.zero_point if quantisation else 0)))
+
+
+@_run.register
+def _requantise(op: Requantise, inputs: Sequence[Array]) -> Array:
+    source, made = op.inputs[0].quantisation, op.output.quantisation
+    assert source is not None
+    assert made is not None
+    # As XNNPACK's conversion: the factor is a whole number of 256ths, and halves are rounded up.
+    factor = round(256 * float(np.float32(source.scale) / np.float32(made.scale)))
+    centred = ((inputs[0].astype(np.int64) - source.zero_point) * factor + 128) >> 8
+    return _to_int8(centred, made, "none")
 
 
 @_run.register

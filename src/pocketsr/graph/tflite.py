@@ -17,6 +17,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from pocketsr.errors import ModelFileError
 from pocketsr.graph.base import Array, Graph, Op, Quantisation, Size, Value
+from pocketsr.graph.receptive import receptive_field
 from pocketsr.graph.tflite_operators import Found, Row, row_to_read, row_to_write
 from pocketsr.spec import ModelSpec
 
@@ -24,6 +25,7 @@ from pocketsr.spec import ModelSpec
 DEFAULT_SIZE: Size = (360, 640)
 
 _IDENTIFIER = b"TFL3"
+_SIDE = 64
 _SPEC_ENTRY = "pocketsr_spec"
 
 
@@ -62,24 +64,27 @@ def model_bytes(graph: Graph, spec: ModelSpec, size: Size = DEFAULT_SIZE) -> byt
 def read_model(path: Path) -> tuple[Graph, ModelSpec]:
     """Read what ``write_model`` wrote; writing it again gives the same bytes.
 
+    A file of someone else is read, too, where its operators are ours: 8-bit ends are taken as int8, and the description
+    is made from the graph: values are taken to be 0..255, which a file does not say.
+
     Raises:
-        ModelFileError: The file is missing, damaged, not ours, or has an operator we do not know.
+        ModelFileError: The file is missing or damaged, or has an operator we do not know.
     """
     model = _load(path)
     with _complaining_about(path):
-        spec = _spec_of(model, path)
-        return _Reader(model).graph(), spec
+        graph = _Reader(model).graph()
+        return graph, _spec_of(model) or _spec_from(graph, path)
 
 
 def read_spec(path: Path) -> ModelSpec:
-    """Read only the description of a model file.
+    """Read only the description of a model file; that of someone else's file is made from its graph.
 
     Raises:
-        ModelFileError: The file is missing, damaged, or not ours.
+        ModelFileError: The file is missing or damaged, or is not ours and has an operator we do not know.
     """
     model = _load(path)
     with _complaining_about(path):
-        return _spec_of(model, path)
+        return _spec_of(model) or _spec_from(_Reader(model).graph(), path)
 
 
 def _require_that_spec_fits(graph: Graph, spec: ModelSpec) -> None:
@@ -225,8 +230,9 @@ class _Reader:
         for operator in self._subgraph.operators:
             code = self._model.operatorCodes[operator.opcodeIndex]
             row = row_to_read(max(code.builtinCode, code.deprecatedBuiltinCode))
-            inputs = tuple(self._value(index) for index in operator.inputs if not self._is_constant(index))
-            constants = tuple(index for index in operator.inputs if self._is_constant(index))
+            given = [index for index in operator.inputs if index >= 0]  # −1 stands for an input that was left out
+            inputs = tuple(self._value(index) for index in given if not self._is_constant(index))
+            constants = tuple(index for index in given if self._is_constant(index))
             found = Found(operator.builtinOptions, constants, inputs, self._value(operator.outputs[0]))
             ops.append(row.read(found, self))
         return Graph(self._value(self._subgraph.inputs[0]), self._value(self._subgraph.outputs[0]), tuple(ops))
@@ -238,7 +244,9 @@ class _Reader:
         data = np.asarray(self._model.buffers[tensor.buffer].data, np.uint8).tobytes()
         array = np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).astype(dtype).reshape(tuple(tensor.shape))
         scale = tensor.quantization.scale if tensor.quantization is not None else None
-        return array, None if scale is None else np.asarray(scale, np.float32)
+        if scale is None or len(scale) == 0:
+            return array, None
+        return array, np.asarray(scale, np.float32)
 
     def _is_constant(self, index: int) -> bool:
         data = self._model.buffers[self._subgraph.tensors[index].buffer].data
@@ -247,8 +255,14 @@ class _Reader:
     def _value(self, index: int) -> Value:
         tensor = self._subgraph.tensors[index]
         quantisation = None
-        if tensor.type == schema.TensorType.INT8:
-            quantisation = Quantisation(float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0]))
+        if tensor.type in (schema.TensorType.INT8, schema.TensorType.UINT8):
+            shift = 128 if tensor.type == schema.TensorType.UINT8 else 0
+            scale, zero_point = tensor.quantization.scale[0], tensor.quantization.zeroPoint[0]
+            quantisation = Quantisation(float(scale), int(zero_point) - shift)
+        elif tensor.type != schema.TensorType.FLOAT32:
+            raise ModelFileError(
+                f"{tensor.name.decode()!r} holds numbers of a type that pocketsr does not compute with"
+            )
         return Value(tensor.name.decode(), int(tensor.shape[3]), quantisation)
 
 
@@ -265,11 +279,27 @@ def _load(path: Path) -> Any:
         return schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
 
 
-def _spec_of(model: Any, path: Path) -> ModelSpec:
+def _spec_of(model: Any) -> ModelSpec | None:
+    """Return the description that pocketsr wrote into a file, None where someone else wrote it."""
     for entry in model.metadata or ():
         if entry.name == _SPEC_ENTRY.encode():
             return ModelSpec.from_json(bytes(model.buffers[entry.buffer].data).decode())
-    raise ModelFileError(f"{path} was not written by pocketsr: it lacks a description of its scale and precision")
+    return None
+
+
+def _spec_from(graph: Graph, path: Path) -> ModelSpec:
+    """Describe a file of someone else as far as its graph tells."""
+    height, width = graph.output_size(_SIDE, _SIDE)
+    if height != width or height % _SIDE or graph.output.channels != graph.input.channels:
+        raise ModelFileError(f"it makes {height}×{width} pixels of {_SIDE}×{_SIDE}: it does not enlarge images")
+    return ModelSpec(
+        name=path.stem,
+        network="",
+        scale=graph.scale,
+        channels=graph.input.channels,
+        precision="int8" if graph.is_integer else "float32",
+        receptive_field=receptive_field(graph),
+    )
 
 
 class _complaining_about(contextlib.AbstractContextManager[None]):  # noqa: N801 - used like a function

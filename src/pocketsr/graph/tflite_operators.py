@@ -30,6 +30,7 @@ from pocketsr.graph.ops import (
     Padding,
     PRelu,
     Relu,
+    Requantise,
     Slice,
     SpaceToDepth,
     Subtract,
@@ -122,12 +123,17 @@ def row_to_read(code: int) -> Row:
     """Return the form that a number in a file stands for.
 
     Raises:
-        ModelFileError: pocketsr does not write that operator.
+        ModelFileError: pocketsr does not know that operator.
     """
     for row in ROWS:
         if row.code == code:
             return row
-    raise ModelFileError(f"operator number {code} is not one that pocketsr writes")
+    raise ModelFileError(f"operator {_code_name(code)} is not one that pocketsr knows")
+
+
+def _code_name(code: int) -> str:
+    names = (name for name, number in vars(schema.BuiltinOperator).items() if number == code)
+    return next(names, f"number {code}")
 
 
 # -- convolutions -----------------------------------------------------------------------------------------------------
@@ -178,8 +184,12 @@ def _conv(found: Found, reader: Reader, weight: Array, weight_scale: Array | Non
     if (options.strideH, options.strideW, options.dilationHFactor, options.dilationWFactor) != (1, 1, 1, 1):
         raise ModelFileError("strides and dilations of convolutions must be 1")
     padding = next(name for name, code in _PADDINGS.items() if code == options.padding)
-    bias, _ = reader.constant(found.constants[1])
-    weight = np.ascontiguousarray(weight)
+    weight, outputs = np.ascontiguousarray(weight), len(weight)
+    bias = np.zeros(outputs, np.float32 if weight_scale is None else np.int32)
+    if len(found.constants) > 1:
+        bias, _ = reader.constant(found.constants[1])
+    if weight_scale is not None:  # one scale for all is one for each
+        weight_scale = np.broadcast_to(weight_scale, (outputs,)).copy()
     return Conv2D(found.inputs, found.output, weight, bias, weight_scale, _activation(options), groups, padding)
 
 
@@ -203,7 +213,7 @@ def _write_concat(_: Concat, __: Writer) -> Made:
 
 
 def _read_concat(found: Found, _: Reader) -> Op:
-    if found.options.axis != 3:
+    if found.options.axis not in (3, -1):
         raise ModelFileError(f"concatenation is known on the channel axis only, not on axis {found.options.axis}")
     return Concat(found.inputs, found.output)
 
@@ -222,6 +232,14 @@ def _read_relu(found: Found, _: Reader) -> Op:
     return Relu(found.inputs, found.output)
 
 
+def _write_requantise(_: Requantise, __: Writer) -> Made:
+    return Made(schema.QuantizeOptionsT())
+
+
+def _read_requantise(found: Found, _: Reader) -> Op:
+    return Requantise(found.inputs, found.output)
+
+
 def _write_minimum(op: Minimum, writer: Writer) -> Made:
     name, quantisation = f"{op.output.name}/bound", op.output.quantisation
     bound = np.array(op.bound, np.float32) if quantisation is None else np.array(op.level(), np.int8)
@@ -232,8 +250,8 @@ def _read_minimum(found: Found, reader: Reader) -> Op:
     bound, _ = reader.constant(found.constants[0])
     quantisation = found.output.quantisation
     if quantisation is None:
-        return Minimum(found.inputs, found.output, float(bound))
-    return Minimum(found.inputs, found.output, quantisation.scale * (int(bound) - quantisation.zero_point))
+        return Minimum(found.inputs, found.output, float(bound.item()))
+    return Minimum(found.inputs, found.output, quantisation.scale * (int(bound.item()) - quantisation.zero_point))
 
 
 def _write_leaky_relu(op: LeakyRelu, _: Writer) -> Made:
@@ -361,6 +379,7 @@ ROWS: tuple[Row, ...] = (
     Row(LeakyRelu, _CODES.LEAKY_RELU, (1, 2), _OPTIONS.LeakyReluOptions, _write_leaky_relu, _read_leaky_relu),
     Row(PRelu, _CODES.PRELU, (1, 1), _OPTIONS.NONE, _write_prelu, _read_prelu),
     Row(Slice, _CODES.SLICE, (1, 2), _OPTIONS.SliceOptions, _write_slice, _read_slice),
+    Row(Requantise, _CODES.QUANTIZE, (1, 1), _OPTIONS.QuantizeOptions, _write_requantise, _read_requantise),
     Row(Multiply, _CODES.MUL, (1, 2), _OPTIONS.MulOptions, _write_multiply, _read_multiply),
     Row(Subtract, _CODES.SUB, (1, 2), _OPTIONS.SubOptions, _write_subtract, _read_subtract),
     Row(GlobalMean, _CODES.MEAN, (1, 2), _OPTIONS.ReducerOptions, _write_global_mean, _read_global_mean),

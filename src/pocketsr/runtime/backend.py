@@ -1,7 +1,7 @@
 """The seam between images and whatever runs a model file.
 
-A backend opens model files; a session is one opened file, ready for images of any size. Here also, in one place, is how
-8-bit pixels become a model's numbers and back. Knows nothing of tiles, image files or particular runtimes.
+A backend opens model files; a session is one opened file, ready for images of any size. Knows nothing of tiles, image
+files or particular runtimes.
 """
 
 from __future__ import annotations
@@ -10,18 +10,12 @@ import abc
 import os
 import threading
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from pocketsr.errors import SettingError
+from pocketsr.runtime.pixels import Pixels
 from pocketsr.spec import ModelSpec
-
-Pixels: TypeAlias = npt.NDArray[np.uint8]
-
-#: Flips a byte between 0..255 and −128..127: in two's complement, q = value − 128 is the value with its top bit turned.
-_SIGN_BIT = np.uint8(0x80)
 
 
 class Backend(abc.ABC):
@@ -38,11 +32,11 @@ class Backend(abc.ABC):
         """Open a model file.
 
         Args:
-            path: A ``.tflite`` that pocketsr wrote.
+            path: A ``.tflite`` that pocketsr wrote, or one of someone else whose operators it knows.
             threads: Processor threads; None takes the cores this process may use.
 
         Raises:
-            ModelFileError: The file is missing, damaged, or not ours.
+            ModelFileError: The file is missing or damaged, or has an operator that pocketsr does not know.
             SettingError: ``threads`` is below 1.
             MissingExtraError: The runtime is not installed.
         """
@@ -124,48 +118,3 @@ def checked_threads(threads: int | None) -> int:
     if threads < 1:
         raise SettingError(f"threads needs to be 1 or more, not {threads}")
     return threads
-
-
-def encode(batch: Pixels, spec: ModelSpec, out: npt.NDArray[Any]) -> None:
-    """Write 8-bit pixels as the model's input numbers.
-
-    Args:
-        batch: uint8 of any shape.
-        spec: Says the arithmetic and the value of white.
-        out: int8 or float32 of the same shape, filled.
-
-    >>> numbers = np.empty(3, np.int8)
-    >>> spec = ModelSpec(name="a", network="a", scale=3, precision="int8", receptive_field=1)
-    >>> encode(np.array([0, 128, 255], np.uint8), spec, numbers)
-    >>> numbers.tolist()
-    [-128, 0, 127]
-    """
-    if spec.precision == "int8":
-        np.bitwise_xor(batch, _SIGN_BIT, out=out.view(np.uint8))
-    elif spec.value_range == 255:
-        out[...] = batch
-    else:
-        np.multiply(batch, np.float32(spec.value_range / 255), out=out)
-
-
-def decode(numbers: npt.NDArray[Any], spec: ModelSpec, out: Pixels) -> None:
-    """Write the model's output numbers as 8-bit pixels: rounded half to even in float32, then clipped.
-
-    Args:
-        numbers: int8 or float32 of any shape; not changed.
-        spec: Says the arithmetic and the value of white.
-        out: uint8 of the same shape, filled.
-
-    >>> pixels = np.empty(4, np.uint8)
-    >>> spec = ModelSpec(name="a", network="a", scale=3, precision="float32", receptive_field=1)
-    >>> decode(np.array([-3, 0.5, 1.5, 300], np.float32), spec, pixels)
-    >>> pixels.tolist()
-    [0, 0, 2, 255]
-    """
-    if spec.precision == "int8":
-        np.bitwise_xor(numbers.view(np.uint8), _SIGN_BIT, out=out)
-        return
-    values = np.multiply(numbers, np.float32(255 / spec.value_range))
-    np.rint(values, out=values)
-    np.clip(values, 0, 255, out=values)
-    out[...] = values

@@ -15,7 +15,7 @@ import numpy as np
 
 from pocketsr.errors import OutputExistsError
 from pocketsr.image import DEFAULT_MAX_PIXELS, Photo, Strip, read_image, resize_bicubic, write_strips
-from pocketsr.runtime.backend import Pixels
+from pocketsr.runtime.pixels import Pixels
 from pocketsr.runtime.tiling import spans
 from pocketsr.runtime.upscaler import Progress, Upscaler
 

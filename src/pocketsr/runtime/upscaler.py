@@ -16,8 +16,9 @@ from typing import TypeAlias
 import numpy as np
 
 from pocketsr.errors import SettingError
-from pocketsr.runtime.backend import Backend, Pixels, Session
+from pocketsr.runtime.backend import Backend, Session
 from pocketsr.runtime.backends import find_backend
+from pocketsr.runtime.pixels import Pixels
 from pocketsr.runtime.tiling import Grid, Span, tile_grid
 from pocketsr.spec import ModelSpec
 from pocketsr.weights import DEFAULT_MODEL, find

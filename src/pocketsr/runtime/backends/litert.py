@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from pocketsr.errors import MissingExtraError, ModelFileError
-from pocketsr.runtime.backend import Backend, Pixels, Session, checked_threads, decode, encode
+from pocketsr.runtime.backend import Backend, Session, checked_threads
+from pocketsr.runtime.pixels import PixelForm, Pixels
 from pocketsr.spec import ModelSpec
 
 #: Input sizes kept ready. Each holds about 600 bytes for every low-resolution pixel; a landscape and a portrait
@@ -35,7 +36,8 @@ class LiteRTBackend(Backend):
         """Open a model file; the runtime itself is imported here.
 
         Raises:
-            ModelFileError: The file is missing, damaged, not ours, or not what its description says.
+            ModelFileError: The file is missing, damaged, or not what its description says, or is not ours and has an
+                operator that pocketsr does not know.
             SettingError: ``threads`` is below 1.
             MissingExtraError: ai-edge-litert is not installed.
         """
@@ -49,18 +51,21 @@ class LiteRTBackend(Backend):
         spec = read_spec(path)
         content = path.read_bytes()
         try:
-            _check_ends(Interpreter(model_content=content, num_threads=count), spec, path)
+            forms = _forms_of_ends(Interpreter(model_content=content, num_threads=count), spec, path)
         except (ValueError, RuntimeError) as error:  # names that are no UTF-8 are a ValueError, too
             raise ModelFileError(f"{path} is damaged: {_first_line(error)}") from error
-        return LiteRTSession(spec, path, content, count)
+        return LiteRTSession(spec, path, content, count, forms)
 
 
 class LiteRTSession(Session):
     """One model file in memory and an interpreter for each of the last few input sizes."""
 
-    def __init__(self, spec: ModelSpec, path: Path, content: bytes, threads: int) -> None:
+    def __init__(
+        self, spec: ModelSpec, path: Path, content: bytes, threads: int, forms: tuple[PixelForm, PixelForm]
+    ) -> None:
         super().__init__(spec)
         self._path, self._content, self._threads = path, content, threads
+        self._input, self._output = forms
         self._interpreters: OrderedDict[tuple[int, int], Any] = OrderedDict()
 
     def _run(self, batch: Pixels, out: Pixels) -> None:
@@ -68,9 +73,9 @@ class LiteRTSession(Session):
         try:
             interpreter = self._interpreter(height, width)
             # Views into the runtime's memory must be gone before invoke, so each lives for one statement.
-            encode(batch, self.spec, interpreter.tensor(interpreter.get_input_details()[0]["index"])())
+            self._input.encode(batch, interpreter.tensor(interpreter.get_input_details()[0]["index"])())
             interpreter.invoke()
-            decode(interpreter.tensor(interpreter.get_output_details()[0]["index"])(), self.spec, out)
+            self._output.decode(interpreter.tensor(interpreter.get_output_details()[0]["index"])(), out)
         except (ValueError, RuntimeError) as error:
             self._interpreters.pop((height, width), None)
             raise ModelFileError(
@@ -95,19 +100,22 @@ class LiteRTSession(Session):
         return interpreter
 
 
-def _check_ends(interpreter: Any, spec: ModelSpec, path: Path) -> None:
-    """Refuse a file whose input or output is not what its description promises."""
-    dtype = np.dtype(np.int8 if spec.precision == "int8" else np.float32)
-    ends = {"input": interpreter.get_input_details(), "output": interpreter.get_output_details()}
-    for end, details in ends.items():
+def _forms_of_ends(interpreter: Any, spec: ModelSpec, path: Path) -> tuple[PixelForm, PixelForm]:
+    """Return how the file holds pixels at its two ends; refuse a file that is not what its description promises."""
+    dtypes = ("int8", "uint8") if spec.precision == "int8" else ("float32",)
+    forms, heights = [], []
+    for end, details in (("input", interpreter.get_input_details()), ("output", interpreter.get_output_details())):
         came = details[0] if len(details) == 1 else None
-        if came is None or came["dtype"] != dtype or len(came["shape"]) != 4 or came["shape"][3] != spec.channels:
-            raise ModelFileError(f"{path}: the {end} is not one {dtype} image of {spec.channels} channels")
-        if spec.precision == "int8" and came["quantization"] != (1.0, -128):
-            raise ModelFileError(f"{path}: the {end} has scale and zero point {came['quantization']}, not (1, -128)")
-    heights = [int(details[0]["shape"][1]) for details in ends.values()]
-    if heights[1] != spec.scale * heights[0]:
+        dtype = np.dtype(came["dtype"]).name if came is not None else ""
+        if came is None or dtype not in dtypes or len(came["shape"]) != 4 or came["shape"][3] != spec.channels:
+            raise ModelFileError(f"{path}: the {end} is not one {dtypes[0]} image of {spec.channels} channels")
+        scale, zero_point = came["quantization"] if dtype != "float32" else (1.0, 0)
+        forms.append(PixelForm(dtype, spec.value_range, scale, zero_point))
+        heights.append(int(came["shape"][1]))
+    is_open = heights == [1, 1]  # TensorFlow writes 1 where a size was left open
+    if heights[1] != spec.scale * heights[0] and not is_open:
         raise ModelFileError(f"{path}: the output is not {spec.scale} times as high as the input: {heights}")
+    return forms[0], forms[1]
 
 
 @contextlib.contextmanager

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pocketsr.graph.base import Graph
+from pocketsr.graph.base import Graph, Value
 from pocketsr.graph.reference import execute
-from pocketsr.runtime.backend import Backend, Pixels, Session, checked_threads, decode, encode
+from pocketsr.runtime.backend import Backend, Session, checked_threads
+from pocketsr.runtime.pixels import PixelForm, Pixels
 from pocketsr.spec import ModelSpec
 
 
@@ -25,7 +26,7 @@ class ReferenceBackend(Backend):
         """Open a model file; ``threads`` is checked and otherwise left to numpy.
 
         Raises:
-            ModelFileError: The file is missing, damaged, not ours, or has an operator we do not know.
+            ModelFileError: The file is missing or damaged, or has an operator we do not know.
             SettingError: ``threads`` is below 1.
         """
         # The reader of model files needs the schema from ai-edge-litert, which takes a tenth of a second to import.
@@ -44,5 +45,10 @@ class ReferenceSession(Session):
 
     def _run(self, batch: Pixels, out: Pixels) -> None:
         numbers = np.empty(batch.shape, np.int8 if self._graph.is_integer else np.float32)
-        encode(batch, self.spec, numbers)
-        decode(execute(self._graph, numbers), self.spec, out)
+        self._form(self._graph.input).encode(batch, numbers)
+        self._form(self._graph.output).decode(execute(self._graph, numbers), out)
+
+    def _form(self, value: Value) -> PixelForm:
+        if value.quantisation is None:
+            return PixelForm("float32", self.spec.value_range)
+        return PixelForm("int8", self.spec.value_range, value.quantisation.scale, value.quantisation.zero_point)
