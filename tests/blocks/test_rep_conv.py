@@ -61,3 +61,32 @@ def test_folding_leaves_the_original_alone_and_shares_nothing() -> None:
 def test_nonsense_expansion_is_refused() -> None:
     with pytest.raises(SettingError, match="expansion must be 1 or more"):
         RepConv2d(4, expansion=0)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    ("channels", "out_channels", "kernel", "skip"),
+    [(4, 4, 3, "none"), (3, 7, 3, "conv"), (7, 3, 5, "conv"), (5, 5, 5, "identity"), (3, 8, 1, "none")],
+)
+def test_every_form_folds_to_one_convolution(
+    channels: int, out_channels: int, kernel: int, skip: str, bias: bool
+) -> None:
+    torch.manual_seed(1)
+    for dtype, tolerance in ((torch.float64, DOUBLE), (torch.float32, SINGLE)):
+        block = RepConv2d(
+            channels, out_channels=out_channels, kernel=kernel, expansion=9, skip=skip, bias=bias, collapse=False
+        ).to(dtype)
+        x = torch.randn(1, channels, 6, 5, dtype=dtype)
+        assert (block.folded()(x) - block(x)).abs().max() <= tolerance * max(1.0, float(block(x).abs().max()))
+        block.collapse = True
+        assert (block.folded()(x) - block(x)).abs().max() <= tolerance * max(1.0, float(block(x).abs().max()))
+    assert (block.folded().bias is not None) == bias
+
+
+def test_impossible_forms_are_refused() -> None:
+    with pytest.raises(SettingError, match="identity from 3 to 8"):
+        RepConv2d(3, out_channels=8, expansion=4)
+    with pytest.raises(SettingError, match="kernel must be odd"):
+        RepConv2d(3, expansion=4, kernel=2)
+    with pytest.raises(SettingError, match="identity, conv, none"):
+        RepConv2d(3, expansion=4, skip="1x1")

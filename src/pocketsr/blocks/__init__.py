@@ -2,8 +2,10 @@
 
 from pocketsr.blocks.bicubic import BicubicUpsample
 from pocketsr.blocks.fold import fold
+from pocketsr.blocks.mean_shift import MeanShift
 from pocketsr.blocks.network import Network
 from pocketsr.blocks.rep_conv import RepConv2d
+from pocketsr.blocks.sandwich_conv import SandwichConv2d
 from pocketsr.blocks.upsample import repeat_pixels
 
-__all__ = ["BicubicUpsample", "Network", "RepConv2d", "fold", "repeat_pixels"]
+__all__ = ["BicubicUpsample", "MeanShift", "Network", "RepConv2d", "SandwichConv2d", "fold", "repeat_pixels"]

@@ -212,7 +212,7 @@ def _gelu(x: Array) -> Array:
 
 _FUNCTIONS: Mapping[Function, Callable[[Array], Array]] = {
     "tanh": np.tanh,
-    "logistic": lambda x: np.asarray(1 / (1 + np.exp(-x))),
+    "logistic": lambda x: np.asarray(0.5 + 0.5 * np.tanh(x / 2)),  # equal to 1 / (1 + e^−x), and never overflows
     "gelu": _gelu,
     "sqrt": np.sqrt,
 }

@@ -84,6 +84,14 @@ def elementwise(tracer: Tracer, node: fx.Node, function: Function) -> Signal:
     return tracer.emit(Elementwise, (source,), node.name, source.value.channels, function)
 
 
+def silu(tracer: Tracer, node: fx.Node) -> Signal:
+    """Emit x · sigmoid(x)."""
+    source = tracer.rescaled(tracer.source(node), Fraction(1), alone=tracer.is_alone(node.args[0]))
+    width = source.value.channels
+    gate = tracer.emit(Elementwise, (source,), f"{node.name}_gate", width, "logistic")
+    return tracer.emit(Multiply, (source, gate), node.name, width)
+
+
 def mean(tracer: Tracer, node: fx.Node) -> Signal:
     """Emit the mean over the image."""
     axes, keep = argument(node, 1, "dim"), argument(node, 2, "keepdim", False)

@@ -9,7 +9,15 @@ from typing import Any
 from pocketsr.blocks import Network
 from pocketsr.errors import SettingError, UnknownNameError
 from pocketsr.networks.abpn import ABPN
+from pocketsr.networks.etds import ETDS
+from pocketsr.networks.lrsrn import LRSRN
+from pocketsr.networks.ncnet import NCNet
 from pocketsr.networks.published import PublishedSize, published_sizes
+from pocketsr.networks.rtsrn import RTSRN
+from pocketsr.networks.scsrn import SCSRN
+from pocketsr.networks.sesr import SESR
+from pocketsr.networks.span import SPAN
+from pocketsr.networks.xlsr import XLSR
 
 __all__ = ["NETWORKS", "NetworkEntry", "PublishedSize", "build", "published_sizes"]
 
@@ -45,6 +53,55 @@ NETWORKS: Mapping[str, NetworkEntry] = {
         scales=(2, 3, 4),
         parameters={2: 33_464, 3: 42_539, 4: 62_048},
         source="Du et al., Anchor-based Plain Net for Mobile Image Super-Resolution, CVPRW 2021",
+    ),
+    "scsrn": NetworkEntry(
+        make=SCSRN,
+        scales=(2, 3, 4),
+        parameters={2: 42_988, 3: 53_008, 4: 73_840},
+        source="SCSRN, IEEE Access 2023",
+    ),
+    "lrsrn": NetworkEntry(
+        make=LRSRN,
+        scales=(2, 3, 4),
+        parameters={2: 41_356, 3: 45_691, 4: 51_760},
+        source="LRSRN, CVPRW 2023 (NTIRE real-time 4K)",
+    ),
+    "ncnet": NetworkEntry(
+        make=NCNet,
+        scales=(2, 3, 4),
+        parameters={2: 42_664, 3: 52_279, 4: 72_544},
+        source="Luo et al., Fast Nearest Convolution for Real-Time Efficient Image Super-Resolution, ECCVW 2022",
+    ),
+    "xlsr": NetworkEntry(
+        make=XLSR,
+        scales=(2, 3, 4),
+        parameters={2: 17_612, 3: 21_947, 4: 28_016},
+        source="Ayazoglu, Extremely Lightweight Quantization Robust Real-Time Single-Image SR, CVPRW 2021",
+    ),
+    "sesr": NetworkEntry(
+        make=SESR,
+        scales=(2, 3, 4),
+        parameters={2: 17_628, 3: 23_643, 4: 32_064},
+        source="Bhardwaj et al., Collapsible Linear Blocks for Super-Efficient Super Resolution, MLSys 2022",
+    ),
+    "rtsrn": NetworkEntry(
+        make=RTSRN,
+        scales=(2, 3, 4),
+        parameters={2: 193_356, 3: 202_011, 4: 214_128},
+        source="NTIRE 2023 real-time super-resolution, baseline",
+    ),
+    "etds": NetworkEntry(
+        make=ETDS,
+        scales=(2, 3, 4),
+        parameters={2: 41_356, 3: 45_691, 4: 51_760},
+        source="Chao et al., Equivalent Transformation and Dual Stream Network Construction, CVPR 2023",
+    ),
+    "span": NetworkEntry(
+        make=SPAN,
+        scales=(2, 3, 4),
+        parameters={2: 410_700, 3: 417_195, 4: 426_288},
+        source="Wan et al., Swift Parameter-free Attention Network, CVPRW 2024",
+        not_int8="its attention multiplies two feature maps, for which integer training has no form yet",
     ),
 }
 
