@@ -35,7 +35,7 @@ def lively(name: str, scale: int) -> torch.nn.Module:
 @pytest.fixture(scope="module")
 def images() -> list[np.ndarray]:
     random = np.random.default_rng(0)
-    return [random.integers(0, 256, size, dtype=np.uint8) for size in ((24, 31, 3), (17, 16, 3))]
+    return [random.integers(0, 256, size, dtype=np.uint8) for size in ((11, 14, 3), (9, 8, 3))]
 
 
 @pytest.mark.parametrize(("name", "scale"), CASES)
@@ -68,8 +68,9 @@ def test_folded_computes_the_same(name: str, scale: int) -> None:
 @pytest.mark.parametrize(("name", "scale"), FLOAT_CASES)
 def test_the_float_graph_computes_the_same(name: str, scale: int, images: list[np.ndarray]) -> None:
     network = lively(name, scale)
-    output = execute(trace(network), images[0][None].astype(np.float32))[0]
-    expected = to_levels(network, images[0])
+    image = images[0][:, :, : network.channels]
+    output = execute(trace(network), image[None].astype(np.float32))[0]
+    expected = to_levels(network, image)
     assert np.abs(output - expected).max() <= 1e-4 * max(255.0, float(np.abs(expected).max()))
 
 

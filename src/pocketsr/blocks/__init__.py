@@ -1,6 +1,8 @@
 """Blocks: the parts that networks are built of. Torch; knows nothing of training, data or files."""
 
+from pocketsr.blocks.attention import ContrastAttention
 from pocketsr.blocks.bicubic import BicubicUpsample
+from pocketsr.blocks.conv_norm import ConvNorm2d
 from pocketsr.blocks.fold import fold
 from pocketsr.blocks.mean_shift import MeanShift
 from pocketsr.blocks.network import Network
@@ -8,4 +10,14 @@ from pocketsr.blocks.rep_conv import RepConv2d
 from pocketsr.blocks.sandwich_conv import SandwichConv2d
 from pocketsr.blocks.upsample import repeat_pixels
 
-__all__ = ["BicubicUpsample", "MeanShift", "Network", "RepConv2d", "SandwichConv2d", "fold", "repeat_pixels"]
+__all__ = [
+    "BicubicUpsample",
+    "ContrastAttention",
+    "ConvNorm2d",
+    "MeanShift",
+    "Network",
+    "RepConv2d",
+    "SandwichConv2d",
+    "fold",
+    "repeat_pixels",
+]

@@ -9,14 +9,23 @@ from typing import Any
 from pocketsr.blocks import Network
 from pocketsr.errors import SettingError, UnknownNameError
 from pocketsr.networks.abpn import ABPN
+from pocketsr.networks.bicubic import Bicubic
+from pocketsr.networks.enhancenet import EnhanceNet
+from pocketsr.networks.espcn import ESPCN
 from pocketsr.networks.etds import ETDS
+from pocketsr.networks.feqe import FEQE
+from pocketsr.networks.fsrcnn import FSRCNN
+from pocketsr.networks.imdn import IMDN
 from pocketsr.networks.lrsrn import LRSRN
+from pocketsr.networks.mslapsrn import MSLapSRN
 from pocketsr.networks.ncnet import NCNet
 from pocketsr.networks.published import PublishedSize, published_sizes
 from pocketsr.networks.rtsrn import RTSRN
 from pocketsr.networks.scsrn import SCSRN
 from pocketsr.networks.sesr import SESR
 from pocketsr.networks.span import SPAN
+from pocketsr.networks.srcnn import SRCNN
+from pocketsr.networks.srresnet import SRResNet
 from pocketsr.networks.xlsr import XLSR
 
 __all__ = ["NETWORKS", "NetworkEntry", "PublishedSize", "build", "published_sizes"]
@@ -102,6 +111,68 @@ NETWORKS: Mapping[str, NetworkEntry] = {
         parameters={2: 410_700, 3: 417_195, 4: 426_288},
         source="Wan et al., Swift Parameter-free Attention Network, CVPRW 2024",
         not_int8="its attention multiplies two feature maps, for which integer training has no form yet",
+    ),
+    "fsrcnn": NetworkEntry(
+        make=FSRCNN,
+        scales=(2, 3, 4),
+        parameters={2: 24_511, 3: 24_511, 4: 24_511},
+        source="Dong et al., Accelerating the Super-Resolution Convolutional Neural Network, ECCV 2016",
+    ),
+    "espcn": NetworkEntry(
+        make=ESPCN,
+        scales=(2, 3, 4),
+        parameters={2: 21_284, 3: 22_729, 4: 24_752},
+        source="Shi et al., Real-Time Single Image and Video Super-Resolution, CVPR 2016",
+        not_int8="tanh has no integer form that all backends agree on",
+    ),
+    "srcnn": NetworkEntry(
+        make=SRCNN,
+        scales=(2, 3, 4),
+        parameters={2: 57_281, 3: 57_281, 4: 57_281},
+        source="Dong et al., Image Super-Resolution Using Deep Convolutional Networks, TPAMI 2016",
+        not_int8="the bicubic image it starts from would be rounded by 8-bit weights",
+    ),
+    "imdn": NetworkEntry(
+        make=IMDN,
+        scales=(2, 3, 4),
+        parameters={2: 694_404, 3: 703_059, 4: 715_176},
+        source="Hui et al., Lightweight Super-Resolution with Information Multi-distillation Network, ACM MM 2019",
+        not_int8="attention and LeakyReLU have no integer form that all backends agree on",
+    ),
+    "srresnet": NetworkEntry(
+        make=SRResNet,
+        scales=(2, 4),
+        parameters={2: 1_397_525, 4: 1_545_238},
+        source="Ledig et al., Photo-Realistic Single Image Super-Resolution Using a GAN, CVPR 2017",
+        not_int8="PReLU has no integer form that all backends agree on",
+    ),
+    "enhancenet": NetworkEntry(
+        make=EnhanceNet,
+        scales=(4,),
+        parameters={4: 852_867},
+        source="Sajjadi et al., EnhanceNet, ICCV 2017",
+        not_int8="the bicubic image it adds to would be rounded by 8-bit weights",
+    ),
+    "feqe": NetworkEntry(
+        make=FEQE,
+        scales=(4,),
+        parameters={4: 96_464},
+        source="Vu et al., Fast and Efficient Image Quality Enhancement, ECCVW 2018",
+        not_int8="the bicubic image it adds to would be rounded by 8-bit weights",
+    ),
+    "mslapsrn": NetworkEntry(
+        make=MSLapSRN,
+        scales=(2, 4),
+        parameters={2: 222_801, 4: 222_801},
+        source="Lai et al., Fast and Accurate Super-Resolution with Deep Laplacian Pyramid Networks, TPAMI 2019",
+        not_int8="LeakyReLU has no integer form that all backends agree on",
+    ),
+    "bicubic": NetworkEntry(
+        make=Bicubic,
+        scales=(2, 3, 4),
+        parameters={2: 0, 3: 0, 4: 0},
+        source="Keys, Cubic Convolution Interpolation for Digital Image Processing, 1981",
+        not_int8="8-bit weights would round the kernel",
     ),
 }
 
