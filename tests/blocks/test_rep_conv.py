@@ -14,6 +14,7 @@ from pocketsr.blocks import RepConv2d, fold
 from pocketsr.errors import SettingError
 
 DOUBLE, SINGLE = 1e-12, 1e-5
+FORMS = [(4, 4, 3, "none"), (3, 7, 3, "conv"), (7, 3, 5, "conv"), (5, 5, 5, "identity"), (3, 8, 1, "none")]
 
 
 @given(
@@ -37,15 +38,32 @@ def test_folded_equals_branches_at_every_pixel(
         assert (block.folded()(x) - expected).abs().max() <= tolerance * largest
 
 
-def test_collapsing_while_training_gives_the_gradients_of_the_branches() -> None:
+@pytest.mark.parametrize(("channels", "out_channels", "kernel", "skip"), [(5, 5, 3, "identity"), *FORMS])
+def test_collapsing_while_training_gives_the_gradients_of_the_branches(
+    channels: int, out_channels: int, kernel: int, skip: str
+) -> None:
     torch.manual_seed(0)
-    block = RepConv2d(5, expansion=11).double()
+    block = RepConv2d(channels, out_channels=out_channels, kernel=kernel, skip=skip, expansion=11).double()
     twin = copy.deepcopy(block)
-    x = torch.randn(1, 5, 6, 7, dtype=torch.float64)
+    twin.collapse = False
+    x = torch.randn(1, channels, 6, 7, dtype=torch.float64)
     block(x).square().sum().backward()
-    twin.branches(x).square().sum().backward()
+    twin(x).square().sum().backward()
     for collapsed, factored in zip(block.parameters(), twin.parameters(), strict=True):
         assert torch.allclose(collapsed.grad, factored.grad, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_block_in_half_precision_keeps_to_it(dtype: torch.dtype) -> None:
+    block = RepConv2d(3, out_channels=4, skip="conv", expansion=5).to(dtype)
+    assert block(torch.ones(1, 3, 4, 4, dtype=dtype)).dtype == dtype
+    assert block.folded().weight.dtype == dtype
+
+
+def test_the_names_of_its_weights_are_those_of_the_first_checkpoints() -> None:
+    assert set(RepConv2d(3, expansion=4).state_dict()) == {
+        f"{layer}.{tensor}" for layer in ("expand", "squeeze") for tensor in ("weight", "bias")
+    }
 
 
 def test_folding_leaves_the_original_alone_and_shares_nothing() -> None:
@@ -64,10 +82,8 @@ def test_nonsense_expansion_is_refused() -> None:
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize(
-    ("channels", "out_channels", "kernel", "skip"),
-    [(4, 4, 3, "none"), (3, 7, 3, "conv"), (7, 3, 5, "conv"), (5, 5, 5, "identity"), (3, 8, 1, "none")],
-)
+@pytest.mark.parametrize(("channels", "out_channels", "kernel", "skip"), FORMS)
+@torch.no_grad()
 def test_every_form_folds_to_one_convolution(
     channels: int, out_channels: int, kernel: int, skip: str, bias: bool
 ) -> None:

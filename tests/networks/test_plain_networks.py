@@ -118,7 +118,7 @@ def test_sesr_sees_grey_as_zero_at_its_border() -> None:
 def test_etds_starts_as_nearest_neighbour_beside_its_features(scale: int) -> None:
     network = ETDS(scale=scale)
     nn.init.zeros_(network.tail.features.weight)
-    nn.init.zeros_(network.tail.across.bias)
+    nn.init.zeros_(network.tail.features.bias)
     image = torch.rand(1, 3, 5, 6)
     assert torch.allclose(network(image), F.interpolate(image, scale_factor=float(scale)), atol=1e-6)
 

@@ -56,7 +56,7 @@ class RepConv2d(nn.Module):
         width = channels if out_channels is None else out_channels
         if expansion < 1:
             raise SettingError(f"a RepConv's expansion must be 1 or more, not {expansion}")
-        if kernel % 2 == 0:
+        if kernel < 1 or kernel % 2 == 0:
             raise SettingError(f"a RepConv's kernel must be odd, not {kernel}")
         if skip not in get_args(Skip):
             raise SettingError(f"a RepConv's skip is one of {', '.join(get_args(Skip))}, not {skip!r}")
@@ -76,7 +76,7 @@ class RepConv2d(nn.Module):
 
     def collapsed(self) -> tuple[Tensor, Tensor | None]:
         """Return the kernel ``(D, C, k, k)`` and bias ``(D,)`` of the one convolution that computes the same."""
-        return self._collapsed(torch.float64 if self.expand.weight.dtype == torch.float64 else torch.float32)
+        return self._collapsed(self.expand.weight.dtype)
 
     def branches(self, x: Tensor) -> Tensor:
         """Convolve factor by factor, as the drawing has it."""

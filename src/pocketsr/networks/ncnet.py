@@ -5,8 +5,9 @@
 
 Source:
     Luo et al., "Fast Nearest Convolution for Real-Time Efficient Image Super-Resolution", ECCV Workshops 2022;
-    Algolzw/NCNet. The frozen kernel (27s² zeros and ones) is a repetition here and no parameter; the printed "53.00K"
-    lies between the trainable 52,279 and those with it. TensorFlow's version clips, the torch port does not: this does.
+    Algolzw/NCNet. The frozen kernel (9s² zeros and ones) is a repetition here and no parameter: 52,279 numbers are
+    trained at ×3, 52,360 with the kernel, and no way of counting gives the printed 53.00K. The authors' TensorFlow
+    network clips at the end, their torch port does not: this does.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class NCNet(Network):
         self.body = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(depth))
         self.tail = nn.Conv2d(width, subpixels, 3, padding=1)
         self.transition = nn.Conv2d(subpixels, subpixels, 3, padding=1)
+        self.apply(_initialise)
 
     def forward(self, image: Tensor) -> Tensor:
         """Upscale ``(N, 3, H, W)`` to ``(N, 3, sH, sW)``, both 0..1."""
@@ -49,3 +51,11 @@ class NCNet(Network):
         subpixels = self.transition(F.relu(self.tail(features)))  # (N, 3s², H, W)
         output = F.pixel_shuffle(subpixels + repeat_pixels(x, self.scale), self.scale)
         return torch.clamp(output, 0, 255) / 255
+
+
+def _initialise(module: nn.Module) -> None:
+    """Glorot normal with zero bias, as the authors' code has it."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.xavier_normal_(module.weight)
+        assert module.bias is not None
+        nn.init.zeros_(module.bias)

@@ -10,7 +10,8 @@ the kernel, collapsed at every step.
 Source:
     Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient Super Resolution", MLSys 2022; ARM-software/sesr.
     Arm's collapsed trainer smears the biases over all taps of the kernel; here they are true biases, as AIMET has them.
-    Arm's code has no activation after the first 5×5 (AIMET's adds one): none here.
+    Arm's code has no activation after the first 5×5 (AIMET's adds one): none here. Layers start as Keras starts them,
+    in which Arm's code is written: Glorot uniform, biases and slopes zero.
 """
 
 from __future__ import annotations
@@ -73,8 +74,11 @@ class SESR(Network):
 
         self.head = linear(channels, width)
         self.body = nn.ModuleList(RepConv2d(width, expansion=expansion, bias=bias) for _ in range(depth))
-        self.activations = nn.ModuleList(nn.PReLU(width) if activation == "prelu" else nn.ReLU() for _ in range(depth))
+        self.activations = nn.ModuleList(
+            nn.PReLU(width, init=0.0) if activation == "prelu" else nn.ReLU() for _ in range(depth)
+        )
         self.tail = linear(width, channels * scale * scale)
+        self.apply(_initialise)
 
     def forward(self, image: Tensor) -> Tensor:
         """Upscale ``(N, C, H, W)`` to ``(N, C, sH, sW)``, both 0..1."""
@@ -88,3 +92,11 @@ class SESR(Network):
         else:
             output = F.pixel_shuffle(subpixels, self.scale)
         return torch.clamp(output, 0, 1)
+
+
+def _initialise(module: nn.Module) -> None:
+    """Glorot uniform with zero bias: Keras's default, which Arm's code leaves as it is."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
