@@ -10,9 +10,11 @@ from pocketsr.blocks import Network
 from pocketsr.errors import SettingError, UnknownNameError
 from pocketsr.networks.abpn import ABPN
 from pocketsr.networks.bicubic import Bicubic
+from pocketsr.networks.carn import CARN
 from pocketsr.networks.enhancenet import EnhanceNet
 from pocketsr.networks.espcn import ESPCN
 from pocketsr.networks.etds import ETDS
+from pocketsr.networks.f2srgan import F2SRGAN
 from pocketsr.networks.feqe import FEQE
 from pocketsr.networks.fsrcnn import FSRCNN
 from pocketsr.networks.imdn import IMDN
@@ -55,6 +57,10 @@ class NetworkEntry:
     not_int8: str = ""
     not_onnx: str = ""
 
+
+_CARN = "Ahn et al., Fast, Accurate, and Lightweight Super-Resolution with Cascading Residual Network, ECCV 2018"
+_PCARN = "Ahn et al., Photo-realistic Image Super-Resolution with Fast and Lightweight Cascading Residual Network"
+_FOURIER = "model files have no Fourier transform; its students have none"
 
 NETWORKS: Mapping[str, NetworkEntry] = {
     "abpn": NetworkEntry(
@@ -138,6 +144,58 @@ NETWORKS: Mapping[str, NetworkEntry] = {
         parameters={2: 694_404, 3: 703_059, 4: 715_176},
         source="Hui et al., Lightweight Super-Resolution with Information Multi-distillation Network, ACM MM 2019",
         not_int8="attention and LeakyReLU have no integer form that all backends agree on",
+    ),
+    "carn": NetworkEntry(
+        make=CARN,
+        scales=(2, 3, 4),
+        parameters={2: 964_163, 3: 1_148_803, 4: 1_111_875},
+        source=_CARN,
+        preset={"fusion_relu": True, "long_skip": False},
+    ),
+    "carn-m": NetworkEntry(
+        make=CARN,
+        scales=(2, 3, 4),
+        parameters={2: 257_027, 3: 303_427, 4: 294_147},
+        source=_CARN,
+        preset={"fusion_relu": True, "long_skip": False, "groups": 4, "recursive": True},
+    ),
+    "pcarn": NetworkEntry(
+        make=CARN,
+        scales=(2, 3, 4),
+        parameters={2: 964_163, 3: 1_148_803, 4: 1_111_875},
+        source=_PCARN,
+    ),
+    "pcarn-m": NetworkEntry(
+        make=CARN,
+        scales=(2, 3, 4),
+        parameters={2: 257_027, 3: 303_427, 4: 294_147},
+        source=_PCARN,
+        preset={"groups": 4, "recursive": True},
+    ),
+    "f2srgan": NetworkEntry(
+        make=F2SRGAN,
+        scales=(2, 4),
+        parameters={2: 184_865, 4: 202_209},
+        source="F2SRGAN, the teacher of Light F2SRGAN, 2023",
+        not_float32=_FOURIER,
+        not_int8=_FOURIER,
+        not_onnx=_FOURIER,
+    ),
+    "f2srgan-student": NetworkEntry(
+        make=F2SRGAN,
+        scales=(2, 4),
+        parameters={2: 57_121, 4: 74_465},
+        source="Light F2SRGAN, 2023: the student before pruning",
+        preset={"depth": 8, "fourier": False, "tied": True},
+        not_int8="PReLU has no integer form that all backends agree on",
+    ),
+    "f2srgan-light": NetworkEntry(
+        make=F2SRGAN,
+        scales=(2, 4),
+        parameters={2: 21_841, 4: 39_185},
+        source="Light F2SRGAN, 2023",
+        preset={"depth": 8, "fourier": False, "tied": True, "inner": 1},
+        not_int8="PReLU has no integer form that all backends agree on",
     ),
     "srresnet": NetworkEntry(
         make=SRResNet,
