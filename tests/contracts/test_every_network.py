@@ -9,15 +9,16 @@ import pytest
 import torch
 
 from pocketsr.compress import quantise
-from pocketsr.errors import SettingError, UnknownNameError
-from pocketsr.graph import execute, receptive_field
-from pocketsr.lower import trace, write_checked
+from pocketsr.errors import LoweringError, SettingError, UnknownNameError
+from pocketsr.graph import Graph, execute, receptive_field
+from pocketsr.lower import trace, write_checked, write_onnx_checked
 from pocketsr.networks import NETWORKS, PublishedSize, build, published_sizes
 from pocketsr.spec import ModelSpec
 from pocketsr.train import to_levels
 
 CASES = [(name, scale) for name, entry in NETWORKS.items() for scale in entry.scales]
 FLOAT_CASES = [(name, scale) for name, scale in CASES if not NETWORKS[name].not_float32]
+ONNX_CASES = [(name, scale) for name, scale in CASES if not NETWORKS[name].not_onnx]
 INT8_CASES = [(name, scale) for name, scale in CASES if not NETWORKS[name].not_int8]
 SIZES = [(size, scale) for size in published_sizes() for scale in size.parameters if size.network in NETWORKS]
 
@@ -30,6 +31,18 @@ def lively(name: str, scale: int) -> torch.nn.Module:
         for parameter in network.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter))
     return network.eval()
+
+
+def spec_of(name: str, graph: Graph) -> ModelSpec:
+    """Describe a graph as exporting does."""
+    return ModelSpec(
+        name=name,
+        network=name,
+        scale=graph.scale,
+        channels=graph.input.channels,
+        precision="int8" if graph.is_integer else "float32",
+        receptive_field=receptive_field(graph),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -74,15 +87,56 @@ def test_the_float_graph_computes_the_same(name: str, scale: int, images: list[n
     assert np.abs(output - expected).max() <= 1e-4 * max(255.0, float(np.abs(expected).max()))
 
 
+@pytest.mark.parametrize(("name", "scale"), FLOAT_CASES)
+def test_the_float_file_runs_in_litert_as_the_network(
+    name: str, scale: int, images: list[np.ndarray], tmp_path: Path
+) -> None:
+    network = lively(name, scale)
+    graph = trace(network)
+    samples = [image[:, :, : network.channels] for image in images]
+    write_checked(
+        graph,
+        spec_of(name, graph),
+        tmp_path / "model.tflite",
+        forward=lambda image: to_levels(network, image),
+        images=samples,
+    )
+
+
+@pytest.mark.parametrize(("name", "scale"), ONNX_CASES)
+def test_the_onnx_file_runs_as_the_network(name: str, scale: int, images: list[np.ndarray], tmp_path: Path) -> None:
+    network = lively(name, scale)
+    graph = trace(network)
+    samples = [image[:, :, : network.channels] for image in images]
+    path = tmp_path / "model.onnx"
+    write_onnx_checked(
+        graph, spec_of(name, graph), path, forward=lambda image: to_levels(network, image), images=samples
+    )
+
+
+@pytest.mark.parametrize(("name", "scale"), CASES)
+def test_what_cannot_be_lowered_says_so(name: str, scale: int, images: list[np.ndarray]) -> None:
+    entry, network = NETWORKS[name], lively(name, scale)
+    if entry.not_float32:
+        with pytest.raises(LoweringError):
+            trace(network)
+    if entry.not_int8:
+        with pytest.raises(LoweringError):
+            quantise(network, [image[:, :, : network.channels] for image in images])
+
+
 @pytest.mark.parametrize(("name", "scale"), INT8_CASES)
 def test_the_int8_file_gives_the_bytes_of_the_training_forward(
     name: str, scale: int, images: list[np.ndarray], tmp_path: Path
 ) -> None:
     network = quantise(lively(name, scale), images)
     graph = network.graph()
-    spec = ModelSpec(name=name, network=name, scale=scale, precision="int8", receptive_field=receptive_field(graph))
     parity = write_checked(
-        graph, spec, tmp_path / "model.tflite", forward=lambda image: to_levels(network, image), images=images
+        graph,
+        spec_of(name, graph),
+        tmp_path / "model.tflite",
+        forward=lambda image: to_levels(network, image),
+        images=images,
     )
     assert parity.different == 0
     assert parity.values > 0

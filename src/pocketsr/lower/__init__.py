@@ -4,7 +4,8 @@ Compression comes after: quantising is a rewrite of the graph, so one tracer ser
 quantisation and integer training (docs/decisions/0002).
 """
 
+from pocketsr.lower.onnx import write_onnx_checked
 from pocketsr.lower.parity import write_checked
 from pocketsr.lower.trace import trace
 
-__all__ = ["trace", "write_checked"]
+__all__ = ["trace", "write_checked", "write_onnx_checked"]

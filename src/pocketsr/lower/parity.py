@@ -89,9 +89,21 @@ def compare(file: Path, forward: Callable[[_Image], npt.NDArray[np.floating]], i
     Raises:
         ParityError: There are no images to compare on.
     """
+    return counted(_litert(file), forward, images)
+
+
+def counted(
+    run: Callable[[_Image], npt.NDArray[np.float64]],
+    forward: Callable[[_Image], npt.NDArray[np.floating]],
+    images: Sequence[_Image],
+) -> Parity:
+    """Run two functions on the same images and count the differences.
+
+    Raises:
+        ParityError: There are no images to compare on.
+    """
     if not images:
-        raise ParityError("a model file is checked on real images; at least one is needed")
-    run = _litert(file)
+        raise ParityError("a model file is checked on real images; at least one is needed, as large as the file's size")
     values = different = 0
     largest = 0.0
     for image in images:
