@@ -35,7 +35,8 @@ def command(
 ) -> None:
     """Judge MODEL on each FOLDER of high-resolution images.
 
-    MODEL is a name from `pocketsr models`, a .tflite file, a training checkpoint (.pt) or "bicubic". Low-resolution
+    MODEL is a name from `pocketsr models`, a .tflite file, a training checkpoint (.pt), an imported
+    network (.safetensors) or "bicubic". Low-resolution
     inputs are made by MATLAB-compatible bicubic. Protocols: abpn (RGB, border 1), scsrn (RGB, no border), classic
     (studio Y, border = scale), luma (full-range Y).
     """
@@ -62,11 +63,17 @@ def _resolve(model: str, scale: int | None, backend: str, threads: int | None) -
         if scale is None:
             raise click.UsageError("bicubic upscales by any factor: say which with -s")
         return bicubic(scale), scale
+    if model.endswith(".safetensors"):
+        return _saved(Path(model), threads)
     if model.endswith(".pt"):
         return _checkpoint(Path(model), threads)
     import pocketsr
 
     upscaler = pocketsr.load(model, backend=backend, threads=threads)
+    if upscaler.spec.channels == 1:
+        from pocketsr.image import enlarge_by_luma
+
+        return lambda image: enlarge_by_luma(image, upscaler.scale, upscaler), upscaler.scale
     return upscaler, upscaler.spec.scale
 
 
@@ -82,6 +89,19 @@ def _checkpoint(path: Path, threads: int | None) -> tuple[Upscale, int]:
     state = read_checkpoint(path)
     network = restore(state, REWRITES)
     return lambda image: upscale_with(network, image), state.recipe.scale
+
+
+def _saved(path: Path, threads: int | None) -> tuple[Upscale, int]:
+    from pocketsr.cli.torch import import_torch
+
+    torch = import_torch()
+    from pocketsr.networks.saved import load_network
+    from pocketsr.train import upscale_with
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    network, _ = load_network(path)
+    return lambda image: upscale_with(network, image), network.scale
 
 
 def _print_table(model: str, reports: Sequence[Report], protocols: Sequence[Protocol], *, with_ssim: bool) -> None:

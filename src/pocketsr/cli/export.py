@@ -1,10 +1,12 @@
-"""``pocketsr export``: a checkpoint becomes a model file that has been checked by running it."""
+"""``pocketsr export``: a trained or imported network becomes a model file that has been checked by running it."""
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,18 +16,33 @@ if TYPE_CHECKING:
 
     from pocketsr.graph import Graph
     from pocketsr.spec import ModelSpec
-    from pocketsr.train import Checkpoint
 
     Forward = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 
 
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A network to export and what its file will say.
+
+    Attributes:
+        network: Float, or of integer arithmetic.
+        facts: Fields of the file's description.
+    """
+
+    network: Any
+    facts: dict[str, Any]
+
+
 @click.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Model file to write (.tflite).")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
 @click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder of images to check the file on.")
 @click.option("--count", default=8, show_default=True, type=click.IntRange(min=1), help="How many of them to check on.")
-@click.option("--ptq", type=click.Choice(["minmax", "percentile"]), help="Quantise a float checkpoint after training.")
-@click.option("--calibrate", default=100, show_default=True, type=click.IntRange(min=1), help="Images for --ptq.")
+@click.option("--format", "form", type=click.Choice(["tflite", "onnx"]), help="[default: by the output's ending]")
+@click.option("--precision", type=click.Choice(["float32", "int8"]), help="[default: the checkpoint's]")
+@click.option("--ptq", type=click.Choice(["minmax", "percentile"]), help="How int8 ranges are taken after training.")
+@click.option("--calibrate", default=100, show_default=True, type=click.IntRange(min=1), help="Images for that.")
+@click.option("--size", metavar="HxW", help="Size for readers that cannot resize; binds an ONNX file to it.")
 @click.option("--name", help="Name in the file's description [default: the file's].")
 @click.option("--overwrite", is_flag=True, help="Replace the output if it is there.")
 def command(
@@ -33,75 +50,123 @@ def command(
     output: Path,
     images: Path,
     count: int,
+    form: str | None,
+    precision: str | None,
     ptq: str | None,
     calibrate: int,
+    size: str | None,
     name: str | None,
     overwrite: bool,
 ) -> None:
-    """Write CHECKPOINT as a .tflite model file.
+    """Write CHECKPOINT as a .tflite or .onnx model file.
 
-    A stage of integer arithmetic gives an int8 file, any other a float32 file, or an int8 file with --ptq. The file is
-    run with LiteRT and refused if it differs: by a byte in int8, by 1e-4 of full range in float32.
+    CHECKPOINT is a .pt of `pocketsr train` or a .safetensors of `pocketsr import`. A stage of integer arithmetic gives
+    an int8 file, any other a float32 file, or with --precision int8 a file quantised after training. The file is run
+    and refused if it differs: by a byte in int8, by 1e-4 of full range in float32.
     """
     from pocketsr.cli.torch import import_torch
 
     import_torch()
     from pocketsr.errors import OutputExistsError
     from pocketsr.image import downscale, list_images, read_image
-    from pocketsr.lower import write_checked
-    from pocketsr.train import read_checkpoint
+    from pocketsr.lower import write_checked, write_onnx_checked
 
     if output.exists() and not overwrite:
         raise OutputExistsError(f"{output} is there already; add --overwrite to replace it")
-    state = read_checkpoint(checkpoint)
+    form = form or ("onnx" if output.suffix == ".onnx" else "tflite")
+    bound = _size(size)
+    trained = _trained(checkpoint)
+    scale, channels = trained.network.scale, getattr(trained.network, "channels", 3)
     files = list_images(images)
 
     def low(file: Path) -> npt.NDArray[np.uint8]:
-        return downscale(read_image(file).pixels, state.recipe.scale)
+        pixels = downscale(read_image(file).pixels, scale)
+        return pixels if channels == 3 else _luma(pixels)
 
+    method = ptq or ("minmax" if precision == "int8" else None)
     graph, forward = _lowered(
-        state, ptq, [low(file) for file in files[:: max(1, len(files) // calibrate)]] if ptq else []
+        trained.network,
+        precision,
+        method,
+        lambda: [low(file) for file in files[:: max(1, len(files) // calibrate)]],
     )
-    spec = _spec(state, graph, name or output.stem)
-    found = write_checked(graph, spec, output, forward=forward, images=(low(file) for file in files[:count]))
+    spec = _spec(trained, graph, name or output.stem)
+    samples = (low(file) for file in files[:count])
+    if form == "onnx":
+        found = write_onnx_checked(graph, spec, output, forward=forward, images=samples, size=bound)
+    else:
+        found = write_checked(graph, spec, output, forward=forward, images=samples, size=bound)
     equal = found.values - found.different
     words = f"{equal} of {found.values} values identical, largest difference {found.largest:.1e} of full range"
     click.echo(f"checked on {found.images} images: {words}", err=True)
     click.echo(output)
 
 
-def _lowered(state: Checkpoint, ptq: str | None, images: list[npt.NDArray[np.uint8]]) -> tuple[Graph, Forward]:
-    from pocketsr.blocks import Network
-    from pocketsr.compress import IntegerNetwork, quantise
-    from pocketsr.compress.integer import REWRITES
-    from pocketsr.lower import trace
-    from pocketsr.train import restore, to_levels
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+)[x×](\d+)", text)
+    if not found or not all(int(side) for side in found.groups()):
+        raise click.UsageError(f"--size is height and width such as 360x640, not {text!r}")
+    return int(found[1]), int(found[2])
 
-    network = restore(state, REWRITES)
-    if isinstance(network, Network) and ptq:
-        network = quantise(network, images, method="percentile" if ptq == "percentile" else "minmax")
-    elif ptq:
-        raise click.UsageError("--ptq quantises a float checkpoint; this one is of integer arithmetic already")
+
+def _trained(path: Path) -> Trained:
+    """Read a checkpoint of training, or a network that was saved or imported."""
+    if path.suffix == ".safetensors":
+        from pocketsr.networks.saved import load_network
+
+        network, facts = load_network(path)
+        return Trained(network, {"network": facts["name"], "data": facts["source"], "licence": facts["licence"]})
+    from pocketsr.compress.integer import REWRITES
+    from pocketsr.train import read_checkpoint, restore
+
+    state = read_checkpoint(path)
+    recipe = state.recipe
+    described = {"recipe": recipe.name, "data": recipe.data.description, "licence": recipe.data.licence}
+    return Trained(restore(state, REWRITES), {"network": recipe.network.name, **described})
+
+
+def _luma(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    from pocketsr.image import rgb_to_y
+
+    return rgb_to_y(pixels)[:, :, None].astype("uint8")
+
+
+def _lowered(
+    network: Any,
+    precision: str | None,
+    method: str | None,
+    representative: Callable[[], list[npt.NDArray[np.uint8]]],
+) -> tuple[Graph, Forward]:
+    from pocketsr.compress import IntegerNetwork, quantise
+    from pocketsr.lower import trace
+    from pocketsr.train import to_levels
+
     if isinstance(network, IntegerNetwork):
+        if precision == "float32":
+            raise click.UsageError("this checkpoint is of integer arithmetic; export the float stage's for float32")
+        if method and precision != "int8":
+            raise click.UsageError("--ptq quantises a float checkpoint; this one is of integer arithmetic already")
+        graph = network.graph()
+    elif method:
+        network = quantise(network, representative(), method="percentile" if method == "percentile" else "minmax")
         graph = network.graph()
     else:
-        assert isinstance(network, Network)
         network = network.folded()
         graph = trace(network)
     return graph, lambda image: to_levels(network, image)
 
 
-def _spec(state: Checkpoint, graph: Graph, name: str) -> ModelSpec:
+def _spec(trained: Trained, graph: Graph, name: str) -> ModelSpec:
     from pocketsr.graph import receptive_field
     from pocketsr.spec import ModelSpec
 
     return ModelSpec(
         name=name,
-        network=state.recipe.network.name,
-        scale=state.recipe.scale,
+        scale=graph.scale,
+        channels=graph.input.channels,
         precision="int8" if graph.is_integer else "float32",
         receptive_field=receptive_field(graph),
-        recipe=state.recipe.name,
-        data=state.recipe.data.description,
-        licence=state.recipe.data.licence,
+        **trained.facts,
     )

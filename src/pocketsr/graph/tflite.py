@@ -29,15 +29,15 @@ _SIDE = 64
 _SPEC_ENTRY = "pocketsr_spec"
 
 
-def write_model(graph: Graph, spec: ModelSpec, path: Path) -> None:
-    """Write a model file: to a temporary file beside ``path``, then renamed over it.
+def write_model(graph: Graph, spec: ModelSpec, path: Path, *, size: Size = DEFAULT_SIZE) -> None:
+    """Write a model file: to a temporary file beside ``path``, then renamed over it; arguments as ``model_bytes``.
 
     Raises:
         ModelFileError: The spec says another scale, precision or number of channels than the graph has.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_bytes(model_bytes(graph, spec))
+        temporary.write_bytes(model_bytes(graph, spec, size))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

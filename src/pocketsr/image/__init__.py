@@ -2,6 +2,7 @@
 
 from pocketsr.image.colour import rgb_to_grey, rgb_to_luma, rgb_to_y
 from pocketsr.image.formats import FORMATS, format_of
+from pocketsr.image.luma import enlarge_by_luma
 from pocketsr.image.photo import Photo
 from pocketsr.image.reading import DEFAULT_MAX_PIXELS, list_images, read_image
 from pocketsr.image.resize import crop_to_multiple, downscale, resize_bicubic
@@ -15,6 +16,7 @@ __all__ = [
     "check_fits",
     "crop_to_multiple",
     "downscale",
+    "enlarge_by_luma",
     "format_of",
     "list_images",
     "read_image",

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from pocketsr.errors import ParityError
 from pocketsr.graph import Graph, receptive_field
-from pocketsr.graph.tflite import write_model
+from pocketsr.graph.base import Size
+from pocketsr.graph.tflite import DEFAULT_SIZE, write_model
 from pocketsr.runtime.backends.litert import without_chatter
 from pocketsr.spec import ModelSpec
 
@@ -46,6 +47,7 @@ def write_checked(
     *,
     forward: Callable[[_Image], npt.NDArray[np.floating]],
     images: Iterable[_Image],
+    size: Size | None = None,
 ) -> Parity:
     """Write a model file after running it with LiteRT on real images.
 
@@ -55,6 +57,7 @@ def write_checked(
         path: Where to write; nothing is left there if the check fails.
         forward: The network: uint8 ``(H, W, 3)`` to float ``(sH, sW, 3)`` in levels 0..255, not rounded.
         images: Low-resolution images to compare on; at least one.
+        size: (height, width) written into the file for readers that cannot resize; None is the format's default.
 
     Returns:
         What the comparison found.
@@ -71,7 +74,7 @@ def write_checked(
         )
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".pocketsr-") as folder:
         candidate = Path(folder) / path.name
-        write_model(graph, spec, candidate)
+        write_model(graph, spec, candidate, size=size or DEFAULT_SIZE)
         parity = compare(candidate, forward, list(images))
         allowed = 0.0 if graph.is_integer else FLOAT_TOLERANCE
         if parity.largest > allowed:

@@ -24,10 +24,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pocketsr.blocks import Network, RepConv2d, repeat_pixels
+from pocketsr.blocks.rep_conv import Skip
 from pocketsr.errors import SettingError
 
 #: PReLU as published, ReLU as quantised.
 Activation = Literal["relu", "prelu"]
+#: Arm's code, and the port in aimet-model-zoo.
+Form = Literal["arm", "aimet"]
 #: The published sizes.
 SIZES: Mapping[str, Mapping[str, Any]] = {
     "m3": {"depth": 3},
@@ -46,9 +49,11 @@ class SESR(Network):
         channels: 3 for RGB, 1 for luma.
         width: Channels of the body.
         depth: 3×3 blocks.
-        expansion: Inner width p of the linear blocks.
+        expansion: Inner width p of the linear blocks; 0 has them collapsed, as plain convolutions.
         activation: After each 3×3 block.
         bias: Whether the convolutions have biases; the printed counts for luma have none.
+        form: ``"arm"`` (the paper's code), or ``"aimet"``: a ReLU after the first layer, no half taken off, and one
+            pixel shuffle at ×4.
     """
 
     def __init__(
@@ -61,33 +66,39 @@ class SESR(Network):
         expansion: int = 256,
         activation: Activation = "relu",
         bias: bool = True,
+        form: Form = "arm",
     ) -> None:
         super().__init__()
         if scale not in (2, 3, 4) or channels not in (1, 3):
             raise SettingError(f"sesr upscales 1 or 3 channels by 2, 3 or 4, not {channels} by {scale}")
         if activation not in get_args(Activation):
             raise SettingError(f"sesr's activation is one of {', '.join(get_args(Activation))}, not {activation!r}")
-        self.scale, self.channels = scale, channels
+        if form not in get_args(Form):
+            raise SettingError(f"sesr's form is one of {', '.join(get_args(Form))}, not {form!r}")
+        self.scale, self.channels, self.form = scale, channels, form
 
-        def linear(inputs: int, outputs: int) -> RepConv2d:
-            return RepConv2d(inputs, out_channels=outputs, expansion=expansion, kernel=5, skip="none", bias=bias)
+        def linear(inputs: int, outputs: int, kernel: int, skip: Skip) -> nn.Module:
+            if not expansion:
+                return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=bias)
+            return RepConv2d(inputs, out_channels=outputs, expansion=expansion, kernel=kernel, skip=skip, bias=bias)
 
-        self.head = linear(channels, width)
-        self.body = nn.ModuleList(RepConv2d(width, expansion=expansion, bias=bias) for _ in range(depth))
+        self.head = linear(channels, width, 5, "none")
+        self.body = nn.ModuleList(linear(width, width, 3, "identity") for _ in range(depth))
         self.activations = nn.ModuleList(
             nn.PReLU(width, init=0.0) if activation == "prelu" else nn.ReLU() for _ in range(depth)
         )
-        self.tail = linear(width, channels * scale * scale)
+        self.tail = linear(width, channels * scale * scale, 5, "none")
         self.apply(_initialise)
 
     def forward(self, image: Tensor) -> Tensor:
         """Upscale ``(N, C, H, W)`` to ``(N, C, sH, sW)``, both 0..1."""
-        first = self.head(image - 0.5)  # (N, width, H, W)
+        is_arm = self.form == "arm"
+        first = self.head(image - 0.5) if is_arm else F.relu(self.head(image))  # (N, width, H, W)
         features = first
         for conv, activation in zip(self.body, self.activations, strict=True):
             features = activation(conv(features))
         subpixels = self.tail(features + first) + repeat_pixels(image, self.scale)  # (N, Cs², H, W)
-        if self.scale == 4:
+        if self.scale == 4 and is_arm:
             output = F.pixel_shuffle(F.pixel_shuffle(subpixels, 2), 2)
         else:
             output = F.pixel_shuffle(subpixels, self.scale)

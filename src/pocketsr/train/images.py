@@ -7,6 +7,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from pocketsr.image import enlarge_by_luma
+
 
 def to_tensor(images: npt.NDArray[np.uint8]) -> Tensor:
     """Turn uint8 ``(N, H, W, 3)`` into float32 ``(N, 3, H, W)`` in 0..1, laid out channels last."""
@@ -31,6 +33,8 @@ def to_levels(network: nn.Module, image: npt.NDArray[np.uint8]) -> npt.NDArray[n
 
 @torch.no_grad()
 def upscale_with(network: nn.Module, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Upscale one uint8 ``(H, W, 3)`` image with a torch network, in float32."""
+    """Upscale one uint8 ``(H, W, 3)`` image with a torch network, in float32; colour by bicubic where it knows luma."""
+    if getattr(network, "channels", 3) == 1:
+        return enlarge_by_luma(image, int(network.scale), lambda luma: to_levels(network, luma[:, :, None])[:, :, 0])  # type: ignore[arg-type]
     upscaled: npt.NDArray[np.uint8] = to_image(network(to_tensor(image[None])))[0]
     return upscaled
