@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from pocketsr.blocks import Network
 from pocketsr.compress import quantise
 from pocketsr.errors import LoweringError, SettingError, UnknownNameError
 from pocketsr.graph import Graph, execute, receptive_field
 from pocketsr.lower import trace, write_checked, write_onnx_checked
 from pocketsr.networks import NETWORKS, PublishedSize, build, published_sizes
+from pocketsr.networks.saved import load_network, save_network
 from pocketsr.spec import ModelSpec
 from pocketsr.train import to_levels
 
@@ -23,14 +25,17 @@ INT8_CASES = [(name, scale) for name, scale in CASES if not NETWORKS[name].not_i
 SIZES = [(size, scale) for size in published_sizes() for scale in size.parameters if size.network in NETWORKS]
 
 
-def lively(name: str, scale: int) -> torch.nn.Module:
+def lively(name: str, scale: int) -> Network:
     """Build a network and move every weight a little, so that no branch is silent."""
     torch.manual_seed(0)
-    network = build(name, {"scale": scale})
+    return with_noise(build(name, {"scale": scale})).eval()
+
+
+def with_noise(network: Network) -> Network:
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter))
-    return network.eval()
+    return network
 
 
 def spec_of(name: str, graph: Graph) -> ModelSpec:
@@ -61,6 +66,29 @@ def test_parameters_are_the_published_number(name: str, scale: int) -> None:
 def test_published_sizes_are_counted_or_their_difference_explained(size: PublishedSize, scale: int) -> None:
     folded = build(size.network, {**size.options, "scale": scale}).folded()
     assert sum(p.numel() for p in folded.parameters()) == size.parameters[scale] - size.frozen
+
+
+@pytest.mark.parametrize(
+    ("size", "scale"),
+    [(size, scale) for size, scale in SIZES if scale in size.gmacs_720p and not NETWORKS[size.network].not_float32],
+    ids=lambda value: getattr(value, "title", f"x{value}"),
+)
+def test_operations_counted_from_the_graph_are_the_published_ones(size: PublishedSize, scale: int) -> None:
+    graph = trace(with_noise(build(size.network, {**size.options, "scale": scale})))
+    counted = graph.multiply_accumulates(64, 64) / (64 * scale) ** 2 * 720 * 1280 / 1e9
+    # Fixed bicubic kernels are weights of the graph and of no table.
+    assert counted == pytest.approx(size.gmacs_720p[scale], rel=0.03, abs=0.006)
+
+
+@pytest.mark.parametrize(("name", "scale"), CASES)
+def test_a_saved_network_comes_back_whole(name: str, scale: int, tmp_path: Path) -> None:
+    network = lively(name, scale)
+    options = {**NETWORKS[name].preset, "scale": scale}
+    save_network(network, tmp_path / "n.safetensors", name=name, options=options, source="here", licence="CC0-1.0")
+    loaded, facts = load_network(tmp_path / "n.safetensors")
+    assert (facts["name"], facts["source"], facts["licence"]) == (name, "here", "CC0-1.0")
+    expected = network.state_dict()
+    assert all(torch.equal(value, expected[key]) for key, value in loaded.state_dict().items())
 
 
 @pytest.mark.parametrize(("name", "scale"), CASES)

@@ -1,4 +1,4 @@
-"""Public checkpoints become our networks: each mapping is proven by a miniature of the public code that has its names."""
+"""Public checkpoints become our networks; each mapping is proven by a miniature with the public code's names."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _FRAMES = {"720p": (720, 1280), "1080p": (1080, 1920), "4K": (2160, 3840)}
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("-s", "--scale", type=click.IntRange(2, 4), help="Scale of the figures [default: its largest].")
+@click.option("-s", "--scale", type=click.IntRange(2, 4), help="Figures of this scale only.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def command(name: str | None, scale: int | None, as_json: bool) -> None:
     """List every network, or show NAME layer by layer.
@@ -68,12 +68,18 @@ def facts(name: str, entry: NetworkEntry, scale: int) -> dict[str, Any]:
 
 
 def _graph(name: str, scale: int) -> Graph | None:
+    import torch
+
     from pocketsr.errors import LoweringError
     from pocketsr.lower import trace
     from pocketsr.networks import build
 
+    network = build(name, {"scale": scale})
+    with torch.no_grad():  # first weights may hold zeros, which would pass for holes in a kernel
+        for parameter in network.parameters():
+            parameter.add_(torch.rand_like(parameter))
     try:
-        return trace(build(name, {"scale": scale}))
+        return trace(network)
     except LoweringError:
         return None
 

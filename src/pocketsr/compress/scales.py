@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from pocketsr.errors import LoweringError
 from pocketsr.graph import Add, Conv2D, Op, Value
 
@@ -71,11 +69,8 @@ class Plan:
 
 
 def is_copy(op: Op) -> bool:
-    """Whether a convolution only copies channels: 1×1, each row a single one, no bias."""
-    if not isinstance(op, Conv2D) or op.weight.shape[1:3] != (1, 1) or np.any(op.bias) or op.groups != 1:
-        return False
-    rows = op.weight.reshape(len(op.weight), -1)
-    return bool(np.all(np.isin(rows, (0, 1))) and np.all(rows.sum(axis=1) == 1))
+    """Whether a convolution only copies channels."""
+    return isinstance(op, Conv2D) and op.is_copy
 
 
 def _makes_numbers(op: Op) -> bool:

@@ -51,12 +51,25 @@ class Conv2D(Op):
         return height, width
 
     def multiply_accumulates(self, size: Size) -> int:
-        """Return weights times positions, without taps that are zero for all inputs (holes of a rewritten kernel)."""
+        """Return weights times positions.
+
+        Not counted are taps that are zero for all inputs (holes of a rewritten kernel), and mere copies of channels.
+        """
+        if self.is_copy:
+            return 0
         height, width = self.output_size(size)
         taps = self.weight.size
         if self.groups == 1 and self.weight.shape[3] > 1:
             taps = np.count_nonzero(self.weight.any(axis=3)) * self.weight.shape[3]
         return int(taps) * height * width
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether each output channel is one of the input's: 1×1, a single one in each row, no bias. Float only."""
+        if self.weight.shape[1:3] != (1, 1) or np.any(self.bias) or self.groups != 1 or self.weight_scale is not None:
+            return False
+        rows = self.weight.reshape(len(self.weight), -1)
+        return bool(np.all(np.isin(rows, (0, 1))) and np.all(rows.sum(axis=1) == 1))
 
     def parameter_count(self) -> int:
         """Return weights plus biases."""

@@ -201,4 +201,4 @@ def _shifted(tracer: Tracer, node: fx.Node, image: Any, constant: Array) -> Sign
         bias = (maker.bias + amount / float(source.gain)).astype(np.float32)
         tracer.replace(maker, dataclasses.replace(maker, bias=bias))
         return source
-    return tracer.convolve(node.name, source, np.eye(width).reshape(width, 1, 1, width), amount)
+    return tracer.affine(node.name, source, np.ones(width), amount)

@@ -123,6 +123,11 @@ class Tracer:
         """Append the convolution that makes output channel k of input channel ``channels[k]``."""
         return self.convolve(name, source, np.eye(source.value.channels)[channels][:, None, None, :])
 
+    def affine(self, name: str, source: Signal, factor: Array, offset: Array | None = None) -> Signal:
+        """Append channel by channel a factor and an offset, as a depthwise 1×1 convolution."""
+        width = source.value.channels
+        return self.convolve(name, source, factor.reshape(width, 1, 1, 1), offset, groups=width)
+
     def rescaled(self, signal: Signal, gain: Fraction, *, alone: bool = False) -> Signal:
         """Return a signal as ``gain`` times a value: by the weights that made it if it is alone, else by a 1×1."""
         if signal.gain == gain:
@@ -133,9 +138,8 @@ class Tracer:
             weight, bias = (array * np.float32(factor) for array in (maker.weight, maker.bias))
             self.replace(maker, dataclasses.replace(maker, weight=weight, bias=bias))
             return Signal(signal.value, gain)
-        width = signal.value.channels
-        diagonal = (np.eye(width) * factor).reshape(width, 1, 1, width)
-        return dataclasses.replace(self.convolve(f"{signal.value.name}_rescaled", signal, diagonal), gain=gain)
+        scaled = self.affine(f"{signal.value.name}_rescaled", signal, np.full(signal.value.channels, factor))
+        return dataclasses.replace(scaled, gain=gain)
 
     def maker(self, signal: Signal) -> Conv2D | None:
         """Return the convolution that made a signal, None if something else did."""
