@@ -44,8 +44,8 @@ FLOAT_LEVELS = 1e-4 * 255
 #: Both sides are compared at this size, which is no multiple of anything.
 HEIGHT, WIDTH = 23, 37
 
-#: Bias scales are the product of two float32 scales; TensorFlow takes it in double precision and rounds, we in float32
-#: from the stored ones. No kernel reads them: they go into the integers, which must be equal.
+#: A bias scale is the product of two scales; TensorFlow takes it in double precision and rounds once, we take it of the
+#: float32 scales that the file holds. No kernel reads it: it went into the integers, which must be equal.
 BIAS_SCALE_ULPS = 1
 
 
