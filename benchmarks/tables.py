@@ -1,13 +1,20 @@
-"""Writes the tables of README.md from the result files; ``--check`` only says whether they are current."""
+"""Writes the tables of README.md from the result files, and the table of networks from the networks themselves.
+
+``--check`` only says whether they are current.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
-from pathlib import Path
 
 import record
+from click.testing import CliRunner
+
+from pocketsr.cli import main as pocketsr
 
 README = record.ROOT / "README.md"
+NETWORKS = record.ROOT / "docs" / "reference" / "networks.md"
 BEGIN, END = "<!-- results -->", "<!-- end results -->"
 
 
@@ -49,6 +56,31 @@ def tables() -> str:
     return "\n".join(parts)
 
 
+def networks_page() -> str:
+    """Return the page of all networks, counted from their graphs."""
+    rows = json.loads(CliRunner().invoke(pocketsr, ["networks", "--json"]).stdout)
+    lines = [
+        "# Networks",
+        "",
+        "Counted from the networks by `pocketsr networks --json`; this page is written by `make docs`. Parameters are the",
+        "folded network's. GMAC are multiplications by weights, in 10⁹, for an output of that size; biases, activations and",
+        "copies are not counted. *Sees* is the receptive field in low-resolution pixels to each side. What the papers and",
+        "their public code say, and what was chosen: [plain](networks/plain.md), [classic](networks/classic.md),",
+        "[cascading](networks/cascading.md), [Fourier](networks/fourier.md).",
+        "",
+        "| network | | parameters | 720p | 1080p | 4K | sees | float32 | int8 | ONNX |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        figures = [row[f"gmacs_{frame}"] for frame in ("720p", "1080p", "4K")]
+        cells = [row["network"], f"×{row['scale']}", f"{row['parameters']:,}"]
+        cells += ["–" if figure is None else f"{figure:.2f}" for figure in figures]
+        cells.append("–" if row["receptive_field"] is None else str(row["receptive_field"]))
+        cells += ["yes" if row[form] else "–" for form in ("float32", "int8", "onnx")]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def current(text: str) -> str:
     """Return the README with fresh tables."""
     before, rest = text.split(BEGIN)
@@ -57,11 +89,11 @@ def current(text: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    text = README.read_text(encoding="utf-8")
-    fresh = current(text)
+    pages = {README: current(README.read_text(encoding="utf-8")), NETWORKS: networks_page()}
     if "--check" in arguments:
-        return int(text != fresh)
-    Path(README).write_text(fresh, encoding="utf-8")
+        return int(any(not path.exists() or path.read_text(encoding="utf-8") != text for path, text in pages.items()))
+    for path, text in pages.items():
+        path.write_text(text, encoding="utf-8")
     return 0
 
 
