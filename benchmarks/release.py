@@ -2,9 +2,9 @@
 
     python benchmarks/release.py RUN NAME --images FOLDER --calibrate FOLDER --benchmarks FOLDER
 
-RUN is a folder of ``pocketsr train`` whose recipe ends with a stage ``integer`` after one or more float ones. The int8
-file becomes NAME; the last float stage's file becomes NAME-float. A post-training quantisation of that stage is measured
-beside them, and not bundled.
+RUN is a folder of ``pocketsr train`` whose recipe ends with a stage ``integer`` after one or more float ones. The
+int8 file becomes NAME; the last float stage's file becomes NAME-float. A post-training quantisation of that stage is
+measured beside them, and not bundled.
 """
 
 from __future__ import annotations
