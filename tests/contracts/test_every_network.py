@@ -22,6 +22,8 @@ CASES = [(name, scale) for name, entry in NETWORKS.items() for scale in entry.sc
 FLOAT_CASES = [(name, scale) for name, scale in CASES if not NETWORKS[name].not_float32]
 ONNX_CASES = [(name, scale) for name, scale in CASES if not NETWORKS[name].not_onnx]
 INT8_CASES = [(name, scale) for name, scale in CASES if not NETWORKS[name].not_int8]
+#: All that an int8 file may hold: no transposing, no reshaping, no float in between, no clip that saturation does.
+INT8_OPERATORS = {"Conv2D", "Add", "Concat", "DepthToSpace", "Slice"}
 SIZES = [(size, scale) for size in published_sizes() for scale in size.parameters if size.network in NETWORKS]
 
 
@@ -168,6 +170,7 @@ def test_the_int8_file_gives_the_bytes_of_the_training_forward(
     )
     assert parity.different == 0
     assert parity.values > 0
+    assert {type(op).__name__ for op in graph.ops} <= INT8_OPERATORS
 
 
 def test_an_unknown_network_or_option_is_named() -> None:

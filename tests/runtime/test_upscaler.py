@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pocketsr.errors import ModelFileError, SettingError, UnknownNameError
-from pocketsr.graph import receptive_field
+from pocketsr.graph import DepthToSpace, Graph, Value, receptive_field
 from pocketsr.graph.tflite import write_model
 from pocketsr.image import rgb_to_grey
 from pocketsr.runtime import BACKENDS, Upscaler, model_path, tiling
 from pocketsr.runtime.backend import Backend, Pixels, Session
 from pocketsr.spec import ModelSpec, Precision
-from sample_graphs import abpn_like_graph, spec_for
+from sample_graphs import abpn_like_graph, repeat_conv, spec_for
 
 #: LiteRT sums float products in another order for another image size, so a value near a half may round either way.
 FLOAT_TILING_LEVELS = 1
@@ -206,3 +206,17 @@ def test_every_tile_of_an_image_has_one_size() -> None:
     Upscaler("any.tflite", backend=fake, tile=16)(_image(41, 57))
     assert len(fake.sizes) > 4
     assert len(set(fake.sizes)) == 1
+
+
+def test_a_model_of_luma_enlarges_colour_images_too(tmp_path: Path) -> None:
+    image, copies, output = Value("image", 1), Value("copies", 4), Value("upscaled", 1)
+    ops = (repeat_conv(image, copies), DepthToSpace((copies,), output, 2))
+    graph = Graph(image, output, ops)
+    write_model(graph, spec_for(graph), tmp_path / "nearest.tflite")
+    upscale = Upscaler(tmp_path / "nearest.tflite", threads=1)
+    grey = np.full((5, 6, 3), 77, np.uint8)
+    assert np.all(upscale(grey) == 77)
+    assert upscale(grey[:, :, 0]).shape == (10, 12)
+    colour = np.random.default_rng(0).integers(0, 256, (5, 6, 3), dtype=np.uint8)
+    assert np.array_equal(np.concatenate(list(upscale.strips(colour))), upscale(colour))
+    assert upscale(colour).shape == (10, 12, 3)

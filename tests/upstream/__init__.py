@@ -25,6 +25,7 @@ MAKERS = {
     "fsrcnn": Maker("FSRCNN", "fsrcnn", classic.fsrcnn, classic.run_fsrcnn, 3),
     "espcn": Maker("ESPCN", "espcn", classic.espcn, classic.run_espcn),
     "imdn": Maker("IMDN", "imdn", classic.imdn, classic.run_imdn),
+    "srresnet": Maker("SRResNet (tutorial)", "srresnet", classic.srresnet, classic.run_srresnet),
     "imdn-kair": Maker("IMDN (KAIR)", "imdn", classic.kair_imdn, classic.run_kair_imdn),
     "carn": Maker("CARN, CARN-M", "carn", lambda: cascade.carn(wrapped=True, mobile=False), cascade.run_carn, 4),
     "carn-m": Maker("CARN, CARN-M", "carn", lambda: cascade.carn(wrapped=True, mobile=True), cascade.run_carn, 4),

@@ -47,6 +47,44 @@ def run_espcn(module: nn.Module, image: Tensor) -> Tensor:
     return module.last_part(module.first_part(image))
 
 
+def srresnet() -> nn.Module:
+    def block(*layers: nn.Module) -> nn.Module:
+        return holder(conv_block=nn.Sequential(*layers))
+
+    def residual() -> nn.Module:
+        return holder(
+            conv_block1=block(conv(16, 16), nn.BatchNorm2d(16), nn.PReLU()),
+            conv_block2=block(conv(16, 16), nn.BatchNorm2d(16)),
+        )
+
+    module = holder(
+        conv_block1=block(conv(3, 16, 9), nn.PReLU()),
+        residual_blocks=nn.Sequential(residual(), residual()),
+        conv_block2=block(conv(16, 16), nn.BatchNorm2d(16)),
+        subpixel_convolutional_blocks=nn.Sequential(*(holder(conv=conv(16, 64), prelu=nn.PReLU()) for _ in range(2))),
+        conv_block3=block(conv(16, 3, 9), nn.Tanh()),
+    )
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.running_mean.normal_(0, 0.1)
+            part.running_var.uniform_(0.5, 2)
+    return module
+
+
+def run_srresnet(module: nn.Module, image: Tensor) -> Tensor:
+    mean, deviation = (
+        torch.tensor(each).reshape(1, 3, 1, 1) for each in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    )
+    first = module.conv_block1.conv_block((image - mean) / deviation)
+    features = first
+    for part in module.residual_blocks:
+        features = part.conv_block2.conv_block(part.conv_block1.conv_block(features)) + features
+    features = module.conv_block2.conv_block(features) + first
+    for part in module.subpixel_convolutional_blocks:
+        features = part.prelu(F.pixel_shuffle(part.conv(features), 2))
+    return (module.conv_block3.conv_block(features) + 1) / 2
+
+
 def _distil(x: Tensor, convs: list[nn.Module], last: nn.Module) -> Tensor:
     kept, features = [], x
     for layer in convs:

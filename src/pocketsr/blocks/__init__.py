@@ -6,7 +6,7 @@ from pocketsr.blocks.cascade import Cascade
 from pocketsr.blocks.conv_norm import ConvNorm2d
 from pocketsr.blocks.fold import fold
 from pocketsr.blocks.fourier import FourierConv2d, FourierUnit
-from pocketsr.blocks.mean_shift import MeanShift
+from pocketsr.blocks.mean_shift import MeanShift, Normalise
 from pocketsr.blocks.network import Network
 from pocketsr.blocks.rep_conv import RepConv2d
 from pocketsr.blocks.sandwich_conv import SandwichConv2d
@@ -22,6 +22,7 @@ __all__ = [
     "FourierUnit",
     "MeanShift",
     "Network",
+    "Normalise",
     "RepConv2d",
     "SandwichConv2d",
     "SeparableConv2d",

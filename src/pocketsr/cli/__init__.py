@@ -1,17 +1,18 @@
 """The command line: one file per verb, each loaded only when it is called.
 
 Data goes to stdout, words to stderr. Every error a user can cause or cure is one line that begins with ``error:``.
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C, 143 by termination.
 """
 
 from __future__ import annotations
 
 import errno
 import importlib
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import click
 
+from pocketsr.cli.process import ended_by_signals, prepare_streams
 from pocketsr.errors import PocketsrError, SettingError, UnknownNameError
 
 
@@ -57,10 +58,21 @@ class VerbGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, verb.summary) for name, verb in VERBS.items()])
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the options before the verb."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            _refuse_usage(error, ctx)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb."""
+        prepare_streams()
         try:
-            return super().invoke(ctx)
+            with ended_by_signals():
+                return super().invoke(ctx)
+        except click.UsageError as error:
+            _refuse_usage(error, ctx)
         except KeyboardInterrupt:
             click.echo("stopped", err=True)
             ctx.exit(130)
@@ -84,3 +96,13 @@ def show_error(error: BaseException) -> None:
     else:
         words = " ".join(str(error).split()) or type(error).__name__
     click.echo(f"error: {words}", err=True)
+
+
+def _refuse_usage(error: click.UsageError, context: click.Context) -> NoReturn:
+    """Print a wrong usage on one line, with the command that shows the right one, and end."""
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # since click 8.2
+        raise error  # shows the help
+    path = (error.ctx or context).command_path
+    words = " ".join(error.format_message().split()).removesuffix(".")
+    click.echo(f"error: {words[:1].lower()}{words[1:]}; see {path} --help", err=True)
+    context.exit(2)

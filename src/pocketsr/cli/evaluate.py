@@ -70,10 +70,6 @@ def _resolve(model: str, scale: int | None, backend: str, threads: int | None) -
     import pocketsr
 
     upscaler = pocketsr.load(model, backend=backend, threads=threads)
-    if upscaler.spec.channels == 1:
-        from pocketsr.image import enlarge_by_luma
-
-        return lambda image: enlarge_by_luma(image, upscaler.scale, upscaler), upscaler.scale
     return upscaler, upscaler.spec.scale
 
 

@@ -54,7 +54,7 @@ def make_plan(sources: Sequence[Path], output: str | None, *, ending: str | None
     jobs: dict[Path, Job] = {}  # by input, so that an image that is named twice is done once
     problems = []
     for source in sources:
-        if not source.is_dir():
+        if not os.path.isdir(source):  # noqa: PTH112 - Path.is_dir raises where a folder above may not be entered
             jobs[source] = Job(source, target(source))
             continue
         try:
@@ -75,7 +75,7 @@ def is_folder(output: str, sources: Sequence[Path]) -> bool:
     (True, False)
     """
     separators = tuple(mark for mark in (os.sep, os.altsep) if mark)
-    return output.endswith(separators) or Path(output).is_dir() or len(sources) > 1 or any(map(Path.is_dir, sources))
+    return output.endswith(separators) or Path(output).is_dir() or len(sources) > 1 or any(map(os.path.isdir, sources))
 
 
 def _suffix(ending: str) -> str:

@@ -10,15 +10,27 @@ from pathlib import Path
 import click
 
 from pocketsr.cli import show_error
-from pocketsr.errors import PocketsrError, SettingError
+from pocketsr.errors import ImageFileError, PocketsrError, SettingError
 
 _Progress = Callable[[int, int], None]
 
 
+class _Source(click.ParamType):
+    """A path of an image or folder. Whether it can be read is found out one by one, and does not stop the others."""
+
+    name = "path"
+
+    def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path; an empty name is not the folder one is in but, more often, a variable that is not set."""
+        if value == "":
+            self.fail("an empty name is no image; the folder you are in is '.'", param, ctx)
+        return Path(value)
+
+
 @click.command()
-@click.argument("images", nargs=-1, metavar="IN...", type=click.Path(path_type=Path))
+@click.argument("images", nargs=-1, metavar="IN...", type=_Source())
 @click.option(
-    "-i", "--input", "more", multiple=True, type=click.Path(path_type=Path), help="Another way to name an IN."
+    "-i", "--input", "more", multiple=True, type=_Source(), help="Another way to name an IN."
 )
 @click.option(
     "-o", "--output", help="File for one image, folder for several [default: NAME_x3.png and so on, beside IN]."
@@ -62,6 +74,8 @@ def command(
     sources = (*images, *more)
     if not sources:
         raise click.UsageError("name at least one image or folder")
+    if output == "":
+        raise click.UsageError("the name of the output is empty; the folder you are in is '.'")
     # Imported here so that --help loads no numpy.
     from pocketsr.cli.plan import is_folder, make_plan
     from pocketsr.image import DEFAULT_MAX_PIXELS
@@ -77,7 +91,7 @@ def command(
     for problem in problems:
         show_error(problem)
     if output is not None and is_folder(output, sources):
-        Path(output).mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(output))
     failed = len(problems)
     with _progress(len(jobs), is_shown=not quiet and sys.stderr.isatty()) as start:
         for job in jobs:
@@ -106,6 +120,15 @@ def command(
         if len(jobs) > 1:
             click.echo(f"{failed} failed, {len(jobs) + len(problems) - failed} done", err=True)
         context.exit(1)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageFileError(
+            f"cannot make the folder {folder}: {error.strerror or error}; choose another with -o"
+        ) from error
 
 
 def _model(model: str | None, scale: int | None) -> str:

@@ -59,10 +59,10 @@ def read_image(path: Path | str, *, max_pixels: int | None = DEFAULT_MAX_PIXELS)
         ImageFileError: The file is missing, a folder, empty, not an image, damaged, or cut short.
     """
     path = Path(path)
-    if path.is_dir():
-        raise ImageFileError(f"cannot read {path}: it is a folder, not an image file")
     try:
         file = path.open("rb")
+    except IsADirectoryError:
+        raise ImageFileError(f"cannot read {path}: it is a folder, not an image file") from None
     except FileNotFoundError:
         raise ImageFileError(f"cannot read {path}: there is no such file") from None
     except OSError as error:
@@ -101,9 +101,13 @@ def list_images(folder: Path | str) -> tuple[Path, ...]:
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder of images: {'it is a file' if folder.exists() else 'it is missing'}")
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"cannot look into {folder}: {error.strerror or error}") from error
     found = tuple(
         path
-        for path in sorted(folder.iterdir())
+        for path in inside
         if path.suffix.lower() in FORMATS and not path.name.startswith(".") and path.is_file()
     )
     if not found:

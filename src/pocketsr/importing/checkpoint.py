@@ -90,4 +90,5 @@ def _load(network: Network, tensors: Mapping[str, Tensor], path: Path, source: S
             raise CheckpointError(
                 f"{path}: {key} needs the shape {tuple(needed[key].shape)}, the file has {tuple(tensor.shape)}"
             )
-    network.load_state_dict({key: tensor.float() for key, tensor in tensors.items()}, strict=not missing)
+    # Only counters of batches may be missing: that was checked above.
+    network.load_state_dict({key: tensor.float() for key, tensor in tensors.items()}, strict=False)

@@ -96,10 +96,49 @@ def _kair_imdn(state: Conversion) -> dict[str, Any]:
     return {"scale": scale, "form": "ntire", "width": len(state.peek("model.0.weight")), "depth": depth}
 
 
+def _is_srresnet(tensors: _Tensors) -> bool:
+    return {"conv_block1.conv_block.0.weight", "residual_blocks.0.conv_block1.conv_block.1.running_mean"} <= set(
+        tensors
+    )
+
+
+def _srresnet(state: Conversion) -> dict[str, Any]:
+    def normed(theirs: str, ours: str) -> None:
+        state.move(f"{theirs}.conv_block.0", f"{ours}.conv")
+        state.move(f"{theirs}.conv_block.1", f"{ours}.norm")
+        for part in ("running_mean", "running_var"):
+            state.move_tensor(f"{theirs}.conv_block.1.{part}", f"{ours}.norm.{part}")
+
+    state.move("conv_block1.conv_block.0", "head")
+    state.move("conv_block1.conv_block.1", "activation")
+    depth = state.count("residual_blocks.{}.conv_block1.conv_block.0.weight")
+    for index in range(depth):
+        theirs, ours = f"residual_blocks.{index}", f"body.{index}"
+        normed(f"{theirs}.conv_block1", f"{ours}.first")
+        state.move(f"{theirs}.conv_block1.conv_block.2", f"{ours}.activation")
+        normed(f"{theirs}.conv_block2", f"{ours}.second")
+    normed("conv_block2", "last")
+    doublings = state.count("subpixel_convolutional_blocks.{}.conv.weight")
+    for index in range(doublings):
+        state.move(f"subpixel_convolutional_blocks.{index}.conv", f"enlarge.{index}.conv")
+        state.move(f"subpixel_convolutional_blocks.{index}.prelu", f"enlarge.{index}.activation")
+    state.move("conv_block3.conv_block.0", "tail")
+    width = len(state.peek("conv_block1.conv_block.0.weight"))
+    return {"scale": 2**doublings, "width": width, "depth": depth, "form": "tutorial"}
+
+
 SOURCES = (
     Source(name="SRCNN", repository="yjn870/SRCNN-pytorch", network="srcnn", matches=_is_srcnn, convert=_srcnn),
     Source(name="FSRCNN", repository="yjn870/FSRCNN-pytorch", network="fsrcnn", matches=_is_fsrcnn, convert=_fsrcnn),
     Source(name="ESPCN", repository="yjn870/ESPCN-pytorch", network="espcn", matches=_is_espcn, convert=_espcn),
+    Source(
+        name="SRResNet (tutorial)",
+        repository="sgrvinod/a-PyTorch-Tutorial-to-Super-Resolution",
+        network="srresnet",
+        matches=_is_srresnet,
+        convert=_srresnet,
+        note="its published file holds a whole module, which is not read: save its state_dict() first",
+    ),
     Source(name="IMDN", repository="Zheng222/IMDN", network="imdn", matches=_is_imdn, convert=_imdn),
     Source(name="IMDN (KAIR)", repository="cszn/KAIR", network="imdn", matches=_is_kair_imdn, convert=_kair_imdn),
 )

@@ -8,15 +8,23 @@ Source:
     Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network", CVPR 2017.
     Its images are 0..1 at low and −1..1 at high resolution; here the output is brought to 0..1. Its count of 1.5M is
     1,549,462 as trained, 1,545,238 with the normalisation folded into the convolutions. PReLUs have one slope each.
+    ``form="tutorial"`` is that of sgrvinod's tutorial, whose input is normalised by ImageNet's mean and deviation and
+    whose output passes a tanh.
 """
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pocketsr.blocks import ConvNorm2d, Network
+from pocketsr.blocks import ConvNorm2d, Network, Normalise
 from pocketsr.errors import SettingError
+
+#: As published, or as in the tutorial.
+Form = Literal["paper", "tutorial"]
 
 
 class NormalisedBlock(nn.Module):
@@ -54,13 +62,17 @@ class SRResNet(Network):
         scale: 2 or 4.
         width: Channels of the body.
         depth: Residual blocks.
+        form: ``"paper"`` or ``"tutorial"``.
     """
 
-    def __init__(self, *, scale: int = 4, width: int = 64, depth: int = 16) -> None:
+    def __init__(self, *, scale: int = 4, width: int = 64, depth: int = 16, form: Form = "paper") -> None:
         super().__init__()
         if scale not in (2, 4):
             raise SettingError(f"srresnet upscales by 2 or 4, not {scale}")
-        self.scale = scale
+        if form not in get_args(Form):
+            raise SettingError(f"srresnet's form is one of {', '.join(get_args(Form))}, not {form!r}")
+        self.scale, self.form = scale, form
+        self.normalise = Normalise() if form == "tutorial" else nn.Identity()
         self.head = nn.Conv2d(3, width, 9, padding=4)
         self.activation = nn.PReLU()
         self.body = nn.ModuleList(NormalisedBlock(width) for _ in range(depth))
@@ -70,10 +82,12 @@ class SRResNet(Network):
 
     def forward(self, image: Tensor) -> Tensor:
         """Upscale ``(N, 3, H, W)`` to ``(N, 3, sH, sW)``; the output may pass 0..1 by a little."""
-        first = self.activation(self.head(image))  # (N, width, H, W)
+        first = self.activation(self.head(self.normalise(image)))  # (N, width, H, W)
         features = first
         for block in self.body:
             features = block(features)
         features = self.enlarge(self.last(features) + first)  # (N, width, sH, sW)
         output: Tensor = self.tail(features)
+        if self.form == "tutorial":
+            output = torch.tanh(output)
         return (output + 1) / 2

@@ -16,6 +16,7 @@ from typing import TypeAlias
 import numpy as np
 
 from pocketsr.errors import SettingError
+from pocketsr.image import enlarge_by_luma
 from pocketsr.runtime.backend import Backend, Session
 from pocketsr.runtime.backends import find_backend
 from pocketsr.runtime.pixels import Pixels
@@ -90,7 +91,8 @@ class Upscaler:
 
         Args:
             image: uint8 ``(H, W, 3)`` RGB or ``(H, W)`` grey, any size. Grey is run as colour and returned as its luma,
-                so it gets no tint.
+                so it gets no tint. A model that knows luma only gets the luma of a colour image; its colour is
+                enlarged by bicubic.
             on_progress: Called after every tile with (tiles done, tiles in all).
 
         Returns:
@@ -100,6 +102,8 @@ class Upscaler:
         Raises:
             SettingError: Another dtype or shape than that, or an image without pixels.
         """
+        if self._needs_luma(image):
+            return enlarge_by_luma(image, self.scale, lambda luma: self(luma, on_progress=on_progress))
         work = _Work(self, image, on_progress)
         output = np.empty(work.output_shape, np.uint8)
         for rows in work.grid.rows:
@@ -120,12 +124,19 @@ class Upscaler:
         Raises:
             SettingError: As for a call, at the first strip.
         """
+        if self._needs_luma(image):  # colour goes by bicubic, which is done in one piece
+            yield self(image, on_progress=on_progress)
+            return
         work = _Work(self, image, on_progress)
         for rows in work.grid.rows:
             kept = work.kept(rows)
             strip = np.empty((kept.stop - kept.start, *work.output_shape[1:]), np.uint8)
             work.fill(rows, strip)
             yield strip
+
+    def _needs_luma(self, image: Pixels) -> bool:
+        """Whether the model knows brightness only and the image has colour."""
+        return self.spec.channels == 1 and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
 
     def _grid(self, height: int, width: int) -> Grid:
         spec = self.spec
