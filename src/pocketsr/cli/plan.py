@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pocketsr.errors import DataError, SettingError
-from pocketsr.image import FORMATS, list_images
+from pocketsr.image import FORMATS, list_images, paths
 
 
 class Job(NamedTuple):
@@ -42,7 +42,7 @@ def make_plan(sources: Sequence[Path], output: str | None, *, ending: str | None
     """
     suffix = None if ending is None else _suffix(ending)
     folder = Path(output) if output is not None and is_folder(output, sources) else None
-    if folder is not None and folder.exists() and not folder.is_dir():
+    if folder is not None and paths.exists(folder) and not paths.is_folder(folder):
         raise SettingError(f"{folder} is a file; several images need a folder for their outputs")
     if output is not None and folder is None:
         return Plan((Job(sources[0], _single(Path(output), suffix)),), ())
@@ -54,7 +54,7 @@ def make_plan(sources: Sequence[Path], output: str | None, *, ending: str | None
     jobs: dict[Path, Job] = {}  # by input, so that an image that is named twice is done once
     problems = []
     for source in sources:
-        if not os.path.isdir(source):  # noqa: PTH112 - Path.is_dir raises where a folder above may not be entered
+        if not paths.is_folder(source):
             jobs[source] = Job(source, target(source))
             continue
         try:
@@ -75,7 +75,7 @@ def is_folder(output: str, sources: Sequence[Path]) -> bool:
     (True, False)
     """
     separators = tuple(mark for mark in (os.sep, os.altsep) if mark)
-    return output.endswith(separators) or Path(output).is_dir() or len(sources) > 1 or any(map(os.path.isdir, sources))
+    return output.endswith(separators) or paths.is_folder(Path(output)) or len(sources) > 1 or any(map(paths.is_folder, sources))
 
 
 def _suffix(ending: str) -> str:

@@ -24,6 +24,7 @@ from PIL import Image
 from pocketsr.errors import DataError, ImageFileError, ImageTooLargeError
 from pocketsr.image.exif import split_orientation, turn_upright
 from pocketsr.image.formats import FORMAT_NAMES, FORMATS, Format, format_from_content
+from pocketsr.image.paths import exists, is_folder
 from pocketsr.image.photo import Photo
 
 #: Images with more pixels are refused unless the caller raises the limit: a small file can claim any size.
@@ -59,10 +60,12 @@ def read_image(path: Path | str, *, max_pixels: int | None = DEFAULT_MAX_PIXELS)
         ImageFileError: The file is missing, a folder, empty, not an image, damaged, or cut short.
     """
     path = Path(path)
+    if is_folder(path):
+        raise ImageFileError(f"cannot read {path}: it is a folder, not an image file")
+    if exists(path) and path.is_fifo():
+        raise ImageFileError(f"cannot read {path}: it is a pipe; save the image as a file first")
     try:
         file = path.open("rb")
-    except IsADirectoryError:
-        raise ImageFileError(f"cannot read {path}: it is a folder, not an image file") from None
     except FileNotFoundError:
         raise ImageFileError(f"cannot read {path}: there is no such file") from None
     except OSError as error:
@@ -99,8 +102,8 @@ def list_images(folder: Path | str) -> tuple[Path, ...]:
         DataError: The folder is missing, is a file, or has no images.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder of images: {'it is a file' if folder.exists() else 'it is missing'}")
+    if not is_folder(folder):
+        raise DataError(f"{folder} is not a folder of images: {'it is a file' if exists(folder) else 'it is missing'}")
     try:
         inside = sorted(folder.iterdir())
     except OSError as error:

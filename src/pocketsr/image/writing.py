@@ -22,6 +22,7 @@ from PIL import Image
 from pocketsr.errors import ImageFileError, OutputExistsError, SettingError
 from pocketsr.image.colour import rgb_to_grey
 from pocketsr.image.formats import Format, format_from_suffix
+from pocketsr.image.paths import exists, is_folder
 from pocketsr.image.photo import Photo, check_pixels
 from pocketsr.image.streaming import write_jpeg_bands, write_png_bands
 
@@ -157,11 +158,11 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
         OutputExistsError: The file is there and ``overwrite`` is not set.
         ImageFileError: The folder is missing or may not be written, the disk is full, or writing failed otherwise.
     """
-    if path.is_dir():
+    if is_folder(path):
         raise ImageFileError(f"cannot write {path}: it is a folder; name a file in it")
-    if not overwrite and path.exists():
+    if not overwrite and exists(path):
         raise OutputExistsError(f"{path} is there already; choose another name or add --overwrite to replace it")
-    if not path.parent.is_dir():
+    if not is_folder(path.parent):
         raise ImageFileError(f"cannot write {path}: the folder {path.parent} does not exist; create it first")
     # Short whatever the target is called, so that a name of the greatest length still has a temporary file.
     temporary = path.with_name(f".pocketsr-{secrets.token_hex(8)}.part")

@@ -34,8 +34,8 @@ class Order:
     def channels(self, count: int) -> Array:
         """Return for each of ``count`` channels that depth-to-space takes the channel that torch has there.
 
-        >>> Order((2,)).channels(12)[:6]
-        array([ 0,  4,  8,  1,  5,  9])
+        >>> Order((2,)).channels(12).tolist()[:6]
+        [0, 4, 8, 1, 5, 9]
         """
         size = count // self.groups
         part = self._within(size)

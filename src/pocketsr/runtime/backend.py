@@ -108,13 +108,13 @@ def checked_threads(threads: int | None) -> int:
     """Return how many threads to use: what was asked for, or all usable cores.
 
     Raises:
-        SettingError: Fewer than 1.
+        SettingError: Fewer than 1, or more than ``MOST_THREADS``.
 
     >>> checked_threads(3)
     3
     """
     if threads is None:
         return usable_cores()
-    if threads < 1:
-        raise SettingError(f"threads needs to be 1 or more, not {threads}")
+    if not 1 <= threads <= MOST_THREADS:
+        raise SettingError(f"threads needs to be 1 or more, up to {MOST_THREADS}, not {threads}")
     return threads

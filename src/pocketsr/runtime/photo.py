@@ -15,6 +15,7 @@ import numpy as np
 
 from pocketsr.errors import OutputExistsError
 from pocketsr.image import DEFAULT_MAX_PIXELS, Photo, Strip, read_image, resize_bicubic, write_strips
+from pocketsr.image.paths import exists
 from pocketsr.runtime.pixels import Pixels
 from pocketsr.runtime.tiling import spans
 from pocketsr.runtime.upscaler import Progress, Upscaler
@@ -54,9 +55,9 @@ def upscale_file(
         ImageTooLargeError: The source has more than ``max_pixels``.
         ImageFileError: The source cannot be read, or the target not written. Nothing is left behind then.
     """
-    if target.exists() and source.exists() and target.samefile(source):
+    if exists(target) and exists(source) and target.samefile(source):
         raise OutputExistsError(f"{target} is the input itself; choose another output")
-    if target.exists() and not overwrite:  # said before a large image is decoded; the writer looks again
+    if exists(target) and not overwrite:  # said before a large image is decoded; the writer looks again
         raise OutputExistsError(f"{target} is there already; add --overwrite to replace it")
     photo = read_image(source, max_pixels=max_pixels)
     return write_upscaled(upscaler, photo, target, overwrite=overwrite, on_progress=on_progress)
