@@ -30,8 +30,31 @@ def test_help_lists_every_verb() -> None:
 
 def test_an_unknown_verb_is_wrong_usage() -> None:
     done = CliRunner().invoke(main, ["upscail"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: no such command 'upscail'")
+    assert done.stderr.endswith("; see main --help\n")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--bad"], "error: no such option '--bad'; see main --help\n"),
+        (["models", "more"], "error: got unexpected extra argument (more); see main models --help\n"),
+        (["evaluate", "abpn-x3"], "error: missing argument 'FOLDER...'; see main evaluate --help\n"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_wrong_usage_is_one_line_that_names_the_help(words: list[str], line: str) -> None:
+    done = CliRunner().invoke(main, words)
+    assert (done.exit_code, done.stdout, done.stderr) == (2, "", line)
+
+
+def test_no_verb_shows_the_help() -> None:
+    done = CliRunner().invoke(main, [])
     assert done.exit_code == 2
-    assert "No such command 'upscail'" in done.output
+    assert "evaluate" in done.output
+    assert "error:" not in done.output
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 
 from pocketsr.errors import SettingError, UnknownNameError
 from pocketsr.runtime import BACKENDS, find_backend
-from pocketsr.runtime.backend import checked_threads, usable_cores
+from pocketsr.runtime.backend import MOST_THREADS, checked_threads, usable_cores
 from pocketsr.runtime.backends.reference import ReferenceSession
 from pocketsr.spec import ModelSpec, Precision
 from sample_graphs import abpn_like_graph
@@ -25,10 +25,15 @@ def _spec(precision: Precision, value_range: int = 255, size_multiple: int = 1) 
     )
 
 
-def test_threads_are_one_or_more_and_default_to_the_usable_cores() -> None:
+def test_threads_default_to_the_usable_cores() -> None:
     assert checked_threads(None) == usable_cores()
-    with pytest.raises(SettingError, match="1 or more, not 0"):
-        checked_threads(0)
+    assert [checked_threads(count) for count in (1, MOST_THREADS)] == [1, MOST_THREADS]
+
+
+@pytest.mark.parametrize("threads", [-1, 0, MOST_THREADS + 1, 100_000])
+def test_threads_that_no_machine_has_are_refused(threads: int) -> None:
+    with pytest.raises(SettingError, match=f"from 1 to {MOST_THREADS}, not {threads}"):
+        checked_threads(threads)
 
 
 def test_an_unknown_backend_is_answered_with_the_known_ones() -> None:

@@ -75,7 +75,12 @@ def is_folder(output: str, sources: Sequence[Path]) -> bool:
     (True, False)
     """
     separators = tuple(mark for mark in (os.sep, os.altsep) if mark)
-    return output.endswith(separators) or paths.is_folder(Path(output)) or len(sources) > 1 or any(map(paths.is_folder, sources))
+    return (
+        output.endswith(separators)
+        or paths.is_folder(Path(output))
+        or len(sources) > 1
+        or any(map(paths.is_folder, sources))
+    )
 
 
 def _suffix(ending: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,23 +16,24 @@ from pocketsr.errors import ImageFileError, PocketsrError, SettingError
 _Progress = Callable[[int, int], None]
 
 
-class _Source(click.ParamType):
+class _Source(click.Path):
     """A path of an image or folder. Whether it can be read is found out one by one, and does not stop the others."""
 
-    name = "path"
-
-    def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
         """Return the path; an empty name is not the folder one is in but, more often, a variable that is not set."""
         if value == "":
             self.fail("an empty name is no image; the folder you are in is '.'", param, ctx)
-        return Path(value)
+        return super().convert(value, param, ctx)
+
+
+_SOURCE = _Source(path_type=Path, readable=False)
 
 
 @click.command()
-@click.argument("images", nargs=-1, metavar="IN...", type=_Source())
-@click.option(
-    "-i", "--input", "more", multiple=True, type=_Source(), help="Another way to name an IN."
-)
+@click.argument("images", nargs=-1, metavar="IN...", type=_SOURCE)
+@click.option("-i", "--input", "more", multiple=True, type=_SOURCE, help="Another way to name an IN.")
 @click.option(
     "-o", "--output", help="File for one image, folder for several [default: NAME_x3.png and so on, beside IN]."
 )

@@ -101,8 +101,8 @@ def evaluate(
         on_image: Called with (images done, images in all).
 
     Raises:
-        SettingError: The function gives an image of another size or type, or an image is too small for a protocol.
-        DataError: The folder is missing or has no images.
+        SettingError: The function gives an image of another size or type.
+        DataError: The folder is missing or has no images, or an image is too small for a protocol.
         ImageFileError: An image cannot be read.
     """
     if not protocols:
@@ -114,7 +114,10 @@ def evaluate(
         row: dict[str, Scores] = {}
         for degradation in dict.fromkeys(protocol.degradation for protocol in protocols):
             sharing = [protocol for protocol in protocols if protocol.degradation == degradation]
-            low, truth = sharing[0].degrade(photo, scale)
+            try:
+                low, truth = sharing[0].degrade(photo, scale)
+            except SettingError as error:
+                raise DataError(f"{file}: {error}; take it out of the folder") from error
             output = upscale(low)
             if output.shape != truth.shape or output.dtype != np.uint8:
                 raise SettingError(
@@ -122,7 +125,10 @@ def evaluate(
                     f"{output.dtype} {output.shape} came; is the scale {scale}?"
                 )
             for protocol in sharing:
-                row[protocol.name] = protocol.score(output, truth, scale=scale, with_ssim=with_ssim)
+                try:
+                    row[protocol.name] = protocol.score(output, truth, scale=scale, with_ssim=with_ssim)
+                except SettingError as error:
+                    raise DataError(f"{file}: {error}; take it out of the folder") from error
         rows[file.name] = row
         if on_image is not None:
             on_image(done, len(files))

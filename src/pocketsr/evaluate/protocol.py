@@ -79,7 +79,9 @@ class Protocol:
         ((3, 4, 3), (6, 8, 3))
         """
         if min(truth.shape[:2]) < scale:
-            raise SettingError(f"an image of {truth.shape[:2]} pixels is too small to be shrunk by {scale}")
+            raise SettingError(
+                f"an image of {truth.shape[0]}×{truth.shape[1]} pixels is too small to be shrunk by {scale}"
+            )
         return downscale(truth, scale), crop_to_multiple(truth, scale)
 
     def score(self, image: npt.NDArray[Any], truth: _Pixels, *, scale: int, with_ssim: bool = True) -> Scores:

@@ -109,9 +109,7 @@ def list_images(folder: Path | str) -> tuple[Path, ...]:
     except OSError as error:
         raise DataError(f"cannot look into {folder}: {error.strerror or error}") from error
     found = tuple(
-        path
-        for path in inside
-        if path.suffix.lower() in FORMATS and not path.name.startswith(".") and path.is_file()
+        path for path in inside if path.suffix.lower() in FORMATS and not path.name.startswith(".") and path.is_file()
     )
     if not found:
         raise DataError(f"{folder} has no images; files ending in {', '.join(FORMATS)} count as images")

@@ -17,6 +17,9 @@ from pocketsr.errors import SettingError
 from pocketsr.runtime.pixels import Pixels
 from pocketsr.spec import ModelSpec
 
+#: More than any machine has use for. Runtimes below Python crash where the system refuses them a thread.
+MOST_THREADS = 1024
+
 
 class Backend(abc.ABC):
     """Opens model files.
@@ -116,5 +119,5 @@ def checked_threads(threads: int | None) -> int:
     if threads is None:
         return usable_cores()
     if not 1 <= threads <= MOST_THREADS:
-        raise SettingError(f"threads needs to be 1 or more, up to {MOST_THREADS}, not {threads}")
+        raise SettingError(f"threads needs to be from 1 to {MOST_THREADS}, not {threads}")
     return threads
