@@ -202,6 +202,43 @@ def test_wrong_usage_is_code_2(photo: Path, model: Path, tmp_path: Path) -> None
     assert _files(tmp_path) == ["in/photo.png"]
 
 
+def test_an_empty_name_is_not_the_folder_one_is_in(photo: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(photo.parent)
+    for arguments in (("",), ("photo.png", "-i", ""), ("photo.png", "-o", "")):
+        _assert_one_error(_upscale("-m", model, *arguments), "empty", code=2)
+    assert _files(photo.parent) == ["photo.png"]
+
+
+def test_a_folder_that_cannot_be_made_is_one_error(photo: Path, model: Path) -> None:
+    _assert_one_error(_upscale(photo, photo, "-m", model, "-o", photo / "out"), "cannot make the folder")
+
+
+def test_a_name_too_long_is_an_error_of_its_image_only(photo: Path, model: Path) -> None:
+    long = photo.with_name("a" * 251 + ".png")  # there is no room for _x3
+    photo.rename(long)
+    done = _upscale(photo.with_name("b" * 300 + ".png"), long, _save(photo, 8, 8), "-m", model)
+    assert (done.exit_code, done.stdout) == (1, f"{photo.with_name('photo_x3.png')}\n")
+    assert [line.split(" ")[:3] for line in done.stderr.splitlines()] == [
+        ["error:", "cannot", "read"],
+        ["error:", "cannot", "write"],
+        ["2", "failed,", "1"],
+    ]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is closed to this user")
+def test_what_may_not_be_read_does_not_stop_the_others(photo: Path, model: Path, tmp_path: Path) -> None:
+    closed = _save(tmp_path / "closed" / "photo.png", 8, 8)
+    secret = _save(photo.with_name("secret.png"), 8, 8)
+    closed.parent.chmod(0)
+    secret.chmod(0)
+    try:
+        done = _upscale(closed.parent, closed, secret, photo, "-m", model, "-o", tmp_path / "out", "-f", "png")
+    finally:
+        closed.parent.chmod(0o700)
+    assert (done.exit_code, done.stdout) == (1, f"{tmp_path / 'out' / 'photo.png'}\n")
+    assert done.stderr.count("Permission denied") == 3
+
+
 def test_a_model_file_that_is_not_ours_is_one_error(photo: Path, tmp_path: Path) -> None:
     (tmp_path / "text.tflite").write_text("not a model at all")
     (tmp_path / "cut.tflite").write_bytes(b"\x1c\0\0\0TFL3" + bytes(40))

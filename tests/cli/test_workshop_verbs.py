@@ -56,6 +56,26 @@ def test_a_run_leaves_its_results_and_its_curve(trained: Path) -> None:
     assert names == {"state.pt", "float.pt", "integer.pt", "curve.csv", "curve.png"}
 
 
+@pytest.mark.parametrize(("right", "wrong"), [('"abpn"', '"abpm"'), ("width", "wdith"), ("batch", "bacth")])
+def test_a_wrong_recipe_is_one_error_before_images_are_read_or_anything_is_written(
+    tmp_path: Path, right: str, wrong: str
+) -> None:
+    (tmp_path / "wrong.toml").write_text(RECIPE.replace("STEPS", "8").replace(right, wrong))
+    done = pocketsr("train", tmp_path / "wrong.toml", "--data", tmp_path / "missing", "-o", tmp_path / "run")
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert wrong.strip('"') in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("verb", [("export", "-o", "m.tflite", "--images", "."), ("evaluate", ".")], ids=lambda v: v[0])
+def test_text_is_no_checkpoint(tmp_path: Path, verb: tuple[str, ...]) -> None:
+    (tmp_path / "text.pt").write_text("hello")
+    done = pocketsr(verb[0], tmp_path / "text.pt", *verb[1:])
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: {tmp_path / 'text.pt'} is not a checkpoint")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_finished_run_is_not_overwritten(trained: Path, image_folder: Path) -> None:
     done = pocketsr("train", trained.parent / "small.toml", "--data", image_folder, "-o", trained)
     assert done.exit_code == 2

@@ -52,6 +52,13 @@ def test_grey_images_are_judged_as_rgb(folder: Path) -> None:
     assert (seen[2] == seen[2][..., :1]).all()
 
 
+@pytest.mark.parametrize(("side", "words"), [(2, "2×2 pixels is too small"), (3, "nothing is left of 3×3")])
+def test_an_image_too_small_to_judge_is_named(folder: Path, side: int, words: str) -> None:
+    Image.new("RGB", (side, side)).save(folder / "tiny.png")
+    with pytest.raises(DataError, match=f"tiny.png: .*{words}"):
+        evaluate(bicubic(3), folder, scale=3, protocols=[find_protocol("classic")])
+
+
 def test_progress_is_told_image_by_image(folder: Path) -> None:
     told = []
     evaluate(

@@ -1,4 +1,5 @@
 import io
+import os
 import struct
 import threading
 import warnings
@@ -172,6 +173,13 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
 def test_a_folder_is_said_to_be_a_folder(tmp_path: Path) -> None:
     with pytest.raises(ImageFileError, match="it is a folder"):
         read_image(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without pipes that have names")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(ImageFileError, match="it is a pipe; save the image as a file"):
+        read_image(tmp_path / "pipe.png")
 
 
 def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:

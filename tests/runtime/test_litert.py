@@ -101,7 +101,7 @@ def test_an_output_of_another_step_is_brought_to_grey_levels(tmp_path: Path) -> 
 
 
 def test_no_threads_are_refused(path: Path) -> None:
-    with pytest.raises(SettingError, match="threads needs to be 1 or more"):
+    with pytest.raises(SettingError, match="threads needs to be from 1"):
         LiteRTBackend().load(path, threads=0)
 
 

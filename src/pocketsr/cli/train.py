@@ -46,12 +46,14 @@ def command(
     from pocketsr.compress.integer import REWRITES
     from pocketsr.data import load_pairs
     from pocketsr.train import STATE_FILE, Curve, load_recipe, read_checkpoint, train
+    from pocketsr.train.loop import network_for
 
     if threads is not None:
         torch.set_num_threads(threads)
     chosen = load_recipe(recipe)
     if steps is not None:
         chosen = chosen.shortened(steps)
+    network_for(chosen, 0, REWRITES)  # what is wrong with it is said before images are read
     folder = output or Path("runs") / chosen.name
     console = Console(stderr=True)
     console.print(f"{chosen.name}: reading images from {data}", highlight=False)

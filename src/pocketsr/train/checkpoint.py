@@ -73,4 +73,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         values["recipe"] = recipe_from(values["recipe"])
         return Checkpoint(**values)
     except (RuntimeError, EOFError, KeyError, TypeError, AttributeError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"{path} is not a checkpoint that pocketsr can read: {error}") from error
+        raise CheckpointError(
+            f"{path} is not a checkpoint that pocketsr can read ({type(error).__name__}); "
+            "a whole .pt of `pocketsr train` is needed"
+        ) from error
