@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import subprocess
@@ -326,3 +327,23 @@ def test_progress_is_drawn_on_a_terminal_only_and_paths_stay_on_stdout(photo: Pa
     assert (process.returncode, out) == (0, f"{photo.with_name('photo_x3.png')}\n")
     assert "photo.png" in drawn
     assert "\x1b[3" not in drawn  # no colours
+
+
+def test_what_is_printed_on_a_terminal_stands_on_lines_of_its_own(photo: Path, model: Path) -> None:
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    missing = photo.with_name("missing.png")
+    words = [sys.executable, "-m", "pocketsr", "upscale", "-t", "1", "-m", str(model), str(photo), str(missing)]
+    done = subprocess.run(words, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}, timeout=60)
+    os.close(theirs)
+    drawn = ""
+    with contextlib.suppress(OSError):  # the end of a terminal is an error
+        while piece := os.read(ours, 1 << 16):
+            drawn += piece.decode()
+    os.close(ours)
+    assert done.returncode == 1
+    assert "1/2 photo.png" in drawn
+    for printed in (f"{photo.with_name('photo_x3.png')}\r\n", f"error: cannot read {missing}", "1 failed, 1 done\r\n"):
+        before, _, _ = drawn.partition(printed)
+        assert before != drawn
+        assert before.endswith(("\r\n", "\x1b[2K")), "the bar is wiped away before"

@@ -95,29 +95,29 @@ def command(
     if output is not None and is_folder(output, sources):
         _make_folder(Path(output))
     failed = len(problems)
-    with _progress(len(jobs), is_shown=not quiet and sys.stderr.isatty()) as start:
-        for job in jobs:
-            try:
+    is_shown = not quiet and sys.stderr.isatty()
+    for number, job in enumerate(jobs, 1):
+        title = job.source.name if len(jobs) == 1 else f"{number}/{len(jobs)} {job.source.name}"
+        try:
+            with _progress(title, is_shown=is_shown) as on_progress:
                 notes = upscale_file(
                     upscaler,
                     job.source,
                     job.target,
                     overwrite=overwrite,
                     max_pixels=DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels or None,
-                    on_progress=start(job.source),
+                    on_progress=on_progress,
                 )
-            except (PocketsrError, OSError) as error:
-                show_error(error)
-                failed += 1
-            except MemoryError:
-                show_error(
-                    MemoryError(f"not enough memory to upscale {job.source}; --tile 256 or PNG output needs less")
-                )
-                failed += 1
-            else:
-                click.echo(job.target)
-                for note in () if quiet else notes:
-                    click.echo(f"note: {job.target}: {note}", err=True)
+        except (PocketsrError, OSError) as error:
+            show_error(error)
+            failed += 1
+        except MemoryError:
+            show_error(MemoryError(f"not enough memory to upscale {job.source}; --tile 256 or PNG output needs less"))
+            failed += 1
+        else:
+            click.echo(job.target)
+            for note in () if quiet else notes:
+                click.echo(f"note: {job.target}: {note}", err=True)
     if failed:
         if len(jobs) > 1:
             click.echo(f"{failed} failed, {len(jobs) + len(problems) - failed} done", err=True)
@@ -143,25 +143,24 @@ def _model(model: str | None, scale: int | None) -> str:
 
 
 @contextlib.contextmanager
-def _progress(count: int, *, is_shown: bool) -> Iterator[Callable[[Path], _Progress | None]]:
-    """Give a function that begins an image and returns what to call after its tiles; draws only on a terminal."""
+def _progress(title: str, *, is_shown: bool) -> Iterator[_Progress | None]:
+    """Give what to call after each tile of an image. The bar is gone before anything else is printed."""
     if not is_shown:
-        yield lambda _: None
+        yield None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    # Paths go to stdout: drawn around on a terminal, left alone in a pipe.
-    bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty())
+    console = Console(stderr=True)
+    bar = Progress(
+        *columns,
+        console=console,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        disable=console.is_dumb_terminal,
+    )
     with bar:
-        task = bar.add_task("")
-        begun = 0
-
-        def start(source: Path) -> _Progress:
-            nonlocal begun
-            begun += 1
-            bar.reset(task, description=source.name if count == 1 else f"{begun}/{count} {source.name}")
-            return lambda done, total: bar.update(task, completed=done, total=total)
-
-        yield start
+        task = bar.add_task(title)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
