@@ -41,6 +41,26 @@ def test_a_difference_is_refused_and_nothing_is_written(tmp_path: Path, precisio
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_not_a_number_is_a_difference(tmp_path: Path) -> None:
+    graph = abpn_like_graph(precision="float32")
+    forward = forward_of(graph, float("nan"))
+    with pytest.raises(ParityError, match="by up to inf of full range"):
+        write_checked(graph, spec_for(graph), tmp_path / "m.tflite", forward=forward, images=IMAGES)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_image_of_another_size_is_a_difference(tmp_path: Path) -> None:
+    graph = abpn_like_graph(precision="float32")
+    with pytest.raises(ParityError, match="its network"):
+        write_checked(
+            graph,
+            spec_for(graph),
+            tmp_path / "m.tflite",
+            forward=lambda image: forward_of(graph)(image)[:, :, :1],
+            images=IMAGES,
+        )
+
+
 @pytest.mark.parametrize("precision", ["int8", "float32"])
 def test_an_equal_file_is_written(tmp_path: Path, precision: str) -> None:
     graph = abpn_like_graph(precision=precision)

@@ -62,7 +62,7 @@ def command(
 
     CHECKPOINT is a .pt of `pocketsr train` or a .safetensors of `pocketsr import`. A stage of integer arithmetic gives
     an int8 file, any other a float32 file, or with --precision int8 a file quantised after training. The file is run
-    and refused if it differs: by a byte in int8, by 1e-4 of full range in float32.
+    and refused if it differs: by a byte in int8, by 1e-4 of full range in float32. ONNX files hold float32 only.
     """
     from pocketsr.cli.torch import import_torch
 
@@ -73,8 +73,12 @@ def command(
 
     if output.exists() and not overwrite:
         raise OutputExistsError(f"{output} is there already; add --overwrite to replace it")
-    form = form or ("onnx" if output.suffix == ".onnx" else "tflite")
+    form = form or ("onnx" if output.suffix.lower() == ".onnx" else "tflite")
     bound = _size(size)
+    if ptq and precision == "float32":
+        raise click.UsageError("--ptq makes an int8 file; it does not go with --precision float32")
+    if form == "onnx" and (ptq or precision == "int8"):
+        raise click.UsageError("an ONNX file holds float32 only; write int8 as .tflite")
     trained = _trained(checkpoint)
     scale, channels = trained.network.scale, getattr(trained.network, "channels", 3)
     files = list_images(images)
@@ -83,11 +87,10 @@ def command(
         pixels = downscale(read_image(file).pixels, scale)
         return pixels if channels == 3 else _luma(pixels)
 
-    method = ptq or ("minmax" if precision == "int8" else None)
     graph, forward = _lowered(
         trained.network,
         precision,
-        method,
+        ptq,
         lambda: [low(file) for file in files[:: max(1, len(files) // calibrate)]],
     )
     spec = _spec(trained, graph, name or output.stem)
@@ -136,7 +139,7 @@ def _luma(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 def _lowered(
     network: Any,
     precision: str | None,
-    method: str | None,
+    ptq: str | None,
     representative: Callable[[], list[npt.NDArray[np.uint8]]],
 ) -> tuple[Graph, Forward]:
     from pocketsr.compress import IntegerNetwork, quantise
@@ -146,11 +149,11 @@ def _lowered(
     if isinstance(network, IntegerNetwork):
         if precision == "float32":
             raise click.UsageError("this checkpoint is of integer arithmetic; export the float stage's for float32")
-        if method and precision != "int8":
+        if ptq:
             raise click.UsageError("--ptq quantises a float checkpoint; this one is of integer arithmetic already")
         graph = network.graph()
-    elif method:
-        network = quantise(network, representative(), method="percentile" if method == "percentile" else "minmax")
+    elif ptq or precision == "int8":
+        network = quantise(network, representative(), method="percentile" if ptq == "percentile" else "minmax")
         graph = network.graph()
     else:
         network = network.folded()

@@ -23,10 +23,11 @@ from pocketsr.spec import ModelSpec
 
 #: Low-resolution size written into the file for readers that cannot resize; the field's benchmark frame.
 DEFAULT_SIZE: Size = (360, 640)
+#: Key of the description among a file's metadata.
+SPEC_ENTRY = "pocketsr_spec"
 
 _IDENTIFIER = b"TFL3"
 _SIDE = 64
-_SPEC_ENTRY = "pocketsr_spec"
 
 
 def write_model(graph: Graph, spec: ModelSpec, path: Path, *, size: Size = DEFAULT_SIZE) -> None:
@@ -54,7 +55,7 @@ def model_bytes(graph: Graph, spec: ModelSpec, size: Size = DEFAULT_SIZE) -> byt
     Raises:
         ModelFileError: The spec says another scale, precision or number of channels than the graph has.
     """
-    _require_that_spec_fits(graph, spec)
+    require_that_spec_fits(graph, spec)
     model = _Writer(graph, size).model(spec)
     builder = flatbuffers.Builder(1 << 16)
     builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
@@ -87,7 +88,12 @@ def read_spec(path: Path) -> ModelSpec:
         return _spec_of(model) or _spec_from(_Reader(model).graph(), path)
 
 
-def _require_that_spec_fits(graph: Graph, spec: ModelSpec) -> None:
+def require_that_spec_fits(graph: Graph, spec: ModelSpec) -> None:
+    """Refuse a description of another model.
+
+    Raises:
+        ModelFileError: The spec says another scale, precision or number of channels than the graph has.
+    """
     precision = "int8" if graph.is_integer else "float32"
     for what, said, found in (
         ("precision", spec.precision, precision),
@@ -138,7 +144,7 @@ class _Writer:
         model.signatureDefs = [self._signature()]
         model.metadata = [
             self._metadata("min_runtime_version", b"2.5.0".ljust(16, b"\0")),
-            self._metadata(_SPEC_ENTRY, spec.to_json().encode()),
+            self._metadata(SPEC_ENTRY, spec.to_json().encode()),
         ]
         model.buffers = self._buffers
         return model
@@ -282,7 +288,7 @@ def _load(path: Path) -> Any:
 def _spec_of(model: Any) -> ModelSpec | None:
     """Return the description that pocketsr wrote into a file, None where someone else wrote it."""
     for entry in model.metadata or ():
-        if entry.name == _SPEC_ENTRY.encode():
+        if entry.name == SPEC_ENTRY.encode():
             return ModelSpec.from_json(bytes(model.buffers[entry.buffer].data).decode())
     return None
 

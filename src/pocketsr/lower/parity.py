@@ -66,12 +66,7 @@ def write_checked(
         ParityError: An int8 file differs in a single byte, a float32 file by more than ``FLOAT_TOLERANCE``, or the
             description's receptive field is smaller than the graph's: tiles would show seams.
     """
-    needed = receptive_field(graph)
-    if spec.receptive_field is not None and (needed is None or spec.receptive_field < needed):
-        raise ParityError(
-            f"{path.name}: the description says receptive field {spec.receptive_field}, the graph looks "
-            f"{'at the whole image' if needed is None else f'{needed} pixels around'}; nothing was written"
-        )
+    require_no_seams(graph, spec, path.name)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".pocketsr-") as folder:
         candidate = Path(folder) / path.name
         write_model(graph, spec, candidate, size=size or DEFAULT_SIZE)
@@ -84,6 +79,20 @@ def write_checked(
             )
         candidate.replace(path)
     return parity
+
+
+def require_no_seams(graph: Graph, spec: ModelSpec, name: str) -> None:
+    """Refuse a description whose tiles would show seams.
+
+    Raises:
+        ParityError: The description's receptive field is smaller than the graph's.
+    """
+    needed = receptive_field(graph)
+    if spec.receptive_field is not None and (needed is None or spec.receptive_field < needed):
+        raise ParityError(
+            f"{name}: the description says receptive field {spec.receptive_field}, the graph looks "
+            f"{'at the whole image' if needed is None else f'{needed} pixels around'}; nothing was written"
+        )
 
 
 def compare(file: Path, forward: Callable[[_Image], npt.NDArray[np.floating]], images: Sequence[_Image]) -> Parity:
@@ -100,10 +109,10 @@ def counted(
     forward: Callable[[_Image], npt.NDArray[np.floating]],
     images: Sequence[_Image],
 ) -> Parity:
-    """Run two functions on the same images and count the differences.
+    """Run two functions on the same images and count the differences; what is not a number differs without bound.
 
     Raises:
-        ParityError: There are no images to compare on.
+        ParityError: There are no images to compare on, or the functions make images of different sizes.
     """
     if not images:
         raise ParityError("a model file is checked on real images; at least one is needed, as large as the file's size")
@@ -111,7 +120,11 @@ def counted(
     largest = 0.0
     for image in images:
         expected = forward(image).astype(np.float64)
-        difference = np.abs(run(image) - expected) / 255
+        output = run(image)
+        if output.shape != expected.shape:
+            raise ParityError(f"the file makes {output.shape} of {image.shape}, its network {expected.shape}")
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            difference = np.nan_to_num(np.abs(output - expected) / 255, nan=np.inf, posinf=np.inf)
         values += difference.size
         different += int(np.count_nonzero(difference))
         largest = max(largest, float(difference.max()))
