@@ -113,11 +113,20 @@ def test_export_refuses_to_overwrite_and_to_quantise_twice(trained: Path, image_
     done = pocketsr("export", trained / "float.pt", "-o", tmp_path / "there.tflite", "--images", image_folder)
     assert done.exit_code == 1
     assert "--overwrite" in done.stderr
-    done = pocketsr(
-        "export", trained / "integer.pt", "-o", tmp_path / "m.tflite", "--images", image_folder, "--ptq", "minmax"
-    )
-    assert done.exit_code == 2
+    for options in (("--ptq", "minmax"), ("--ptq", "minmax", "--precision", "int8"), ("--precision", "float32")):
+        done = pocketsr(
+            "export", trained / "integer.pt", "-o", tmp_path / "m.tflite", "--images", image_folder, *options
+        )
+        assert done.exit_code == 2
+        assert "integer arithmetic" in done.stderr
     assert not (tmp_path / "m.tflite").exists()
+
+
+def test_a_stage_of_integer_arithmetic_is_no_onnx_file(trained: Path, image_folder: Path, tmp_path: Path) -> None:
+    done = pocketsr("export", trained / "integer.pt", "-o", tmp_path / "m.onnx", "--images", image_folder)
+    assert done.exit_code == 1
+    assert "float32 only" in done.stderr
+    assert not (tmp_path / "m.onnx").exists()
 
 
 def test_evaluate_judges_bicubic_and_prints_a_table(image_folder: Path) -> None:
