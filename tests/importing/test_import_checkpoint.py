@@ -29,7 +29,7 @@ def test_the_network_computes_what_the_public_code_computes(name: str, tmp_path:
     torch.manual_seed(0)
     module = maker.make()
     with torch.no_grad():
-        for parameter in module.parameters():
+        for parameter in (each for each in module.parameters() if each.requires_grad):
             parameter.add_(0.05 * torch.randn_like(parameter))
     imported = import_checkpoint(saved(tmp_path, module.eval()), scale=maker.scale)
     image = torch.rand(1, imported.network.channels, 9, 8)
@@ -45,7 +45,7 @@ def test_every_source_but_the_refused_one_is_proven() -> None:
     assert {source.name for source in SOURCES} == {maker.source for maker in MAKERS.values()} | {"ABPNRelease"}
 
 
-@pytest.mark.parametrize("wrapper", ["params_ema", "params", "state_dict", "model_state_dict", "model"])
+@pytest.mark.parametrize("wrapper", ["params_ema", "params", "state_dict", "model_state_dict", "model", "generator"])
 def test_wrappers_and_data_parallel_names_are_taken_off(wrapper: str, tmp_path: Path) -> None:
     tensors = {f"module.{key}": value for key, value in MAKERS["ncnet"].make().state_dict().items()}
     torch.save({wrapper: tensors, "epoch": 3}, tmp_path / "wrapped.pth")
@@ -99,8 +99,16 @@ def test_damaged_checkpoints_are_refused_by_what_is_wrong(tmp_path: Path) -> Non
     with pytest.raises(CheckpointError, match=r"lacks 'body\.4\.weight'"):
         import_checkpoint(tmp_path / "short.pth")
     torch.save({**tensors, "body.4.weight": torch.zeros(32, 32, 5, 5)}, tmp_path / "shape.pth")
-    with pytest.raises(CheckpointError, match=r"needs the shape \(32, 32, 3, 3\), the file has \(32, 32, 5, 5\)"):
+    needed = r"body\.4\.weight \(our body\.1\.weight\) needs the shape \(32, 32, 3, 3\), the file has \(32, 32, 5, 5\)"
+    with pytest.raises(CheckpointError, match=needed):
         import_checkpoint(tmp_path / "shape.pth")
+
+
+def test_a_checkpoint_becomes_the_row_of_the_list_that_it_is(tmp_path: Path) -> None:
+    path = saved(tmp_path, MAKERS["carn-m"].make())
+    assert import_checkpoint(path, network="carn-m", scale=2).name == "carn-m"
+    with pytest.raises(CheckpointError, match="holds carn-m, not pcarn"):
+        import_checkpoint(path, network="pcarn")
 
 
 def test_a_scale_that_the_weights_do_not_tell_must_be_said(tmp_path: Path) -> None:
@@ -108,6 +116,13 @@ def test_a_scale_that_the_weights_do_not_tell_must_be_said(tmp_path: Path) -> No
         import_checkpoint(saved(tmp_path, MAKERS["fsrcnn"].make()))
     with pytest.raises(CheckpointError, match="upscales by 3, not by 2"):
         import_checkpoint(saved(tmp_path, MAKERS["ncnet"].make()), scale=2)
+
+
+def test_aimet_s_other_networks_are_not_taken_for_its_abpn(tmp_path: Path) -> None:
+    tensors = {f"cnn.{index}.weight": torch.zeros(1) for index in range(0, 24, 2)}
+    torch.save({**tensors, "conv_last.weight": torch.zeros(1)}, tmp_path / "quicksrnet.pth")
+    with pytest.raises(CheckpointError, match="of no source that is known"):
+        import_checkpoint(tmp_path / "quicksrnet.pth")
 
 
 def test_aimet_s_abpn_is_refused_with_the_reason(tmp_path: Path) -> None:

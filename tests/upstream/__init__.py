@@ -9,6 +9,7 @@ from upstream.parts import Maker
 MAKERS = {
     "ncnet": Maker("NCNet (torch)", "ncnet", lambda: plain.ncnet(3), plain.run_ncnet),
     "ncnet-x4": Maker("NCNet (torch)", "ncnet", lambda: plain.ncnet(4), plain.run_ncnet),
+    "abpn": Maker("ABPN of ETDS", "abpn", lambda: plain.abpn(3), plain.run_abpn),
     "xlsr": Maker("XLSR", "xlsr", plain.xlsr, plain.run_xlsr),
     "xlsr-aimet": Maker("XLSRRelease", "xlsr", plain.aimet_xlsr, plain.run_aimet_xlsr),
     "sesr": Maker("SESRRelease", "sesr", lambda: plain.sesr(collapsed=False, scale=2), plain.run_sesr),
@@ -28,14 +29,16 @@ MAKERS = {
     "srresnet": Maker("SRResNet (tutorial)", "srresnet", classic.srresnet, classic.run_srresnet),
     "imdn-kair": Maker("IMDN (KAIR)", "imdn", classic.kair_imdn, classic.run_kair_imdn),
     "carn": Maker("CARN, CARN-M", "carn", lambda: cascade.carn(wrapped=True, mobile=False), cascade.run_carn, 4),
-    "carn-m": Maker("CARN, CARN-M", "carn", lambda: cascade.carn(wrapped=True, mobile=True), cascade.run_carn, 4),
+    "carn-m": Maker("CARN, CARN-M", "carn-m", lambda: cascade.carn(wrapped=True, mobile=True), cascade.run_carn, 4),
     "pcarn": Maker("PCARN, PCARN-M", "pcarn", lambda: cascade.carn(wrapped=False, mobile=False), cascade.run_carn, 4),
-    "pcarn-m": Maker("PCARN, PCARN-M", "pcarn", lambda: cascade.carn(wrapped=False, mobile=True), cascade.run_carn, 4),
+    "pcarn-m": Maker(
+        "PCARN, PCARN-M", "pcarn-m", lambda: cascade.carn(wrapped=False, mobile=True), cascade.run_carn, 4
+    ),
     "f2srgan": Maker("F2SRGAN (teacher)", "f2srgan", lambda: cascade.f2srgan("teacher"), cascade.run_f2srgan),
     "f2srgan-student": Maker(
         "F2SRGAN student, Light F2SRGAN", "f2srgan-student", lambda: cascade.f2srgan("student"), cascade.run_f2srgan
     ),
     "f2srgan-light": Maker(
-        "F2SRGAN student, Light F2SRGAN", "f2srgan-student", lambda: cascade.f2srgan("light"), cascade.run_f2srgan
+        "F2SRGAN student, Light F2SRGAN", "f2srgan-light", lambda: cascade.f2srgan("light"), cascade.run_f2srgan
     ),
 }

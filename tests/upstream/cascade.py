@@ -8,11 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from upstream.parts import conv, holder
+from upstream.parts import conv, frozen, holder
 
 # -- CARN, PCARN ------------------------------------------------------------------------------------------------------
 
-_MEAN = torch.tensor([0.4488, 0.4371, 0.4040]).reshape(1, 3, 1, 1)
+
+def mean_shift(factor: float) -> nn.Conv2d:
+    mean = torch.tensor([0.4488, 0.4371, 0.4040])
+    return frozen(conv(3, 3, 1), torch.eye(3).reshape(3, 3, 1, 1), mean * factor)
 
 
 def carn(*, wrapped: bool, mobile: bool) -> nn.Module:
@@ -40,8 +43,8 @@ def carn(*, wrapped: bool, mobile: bool) -> nn.Module:
         return holder(**blocks, **{f"c{number}": fuse(number + 1) for number in (1, 2, 3)})
 
     return holder(
-        sub_mean=holder(shifter=conv(3, 3, 1)),
-        add_mean=holder(shifter=conv(3, 3, 1)),
+        sub_mean=holder(shifter=mean_shift(-1)),
+        add_mean=holder(shifter=mean_shift(1)),
         entry=conv(3, 64),
         **{f"b{number}": block() for number in (1, 2, 3)},
         **{f"c{number}": fuse(number + 1) for number in (1, 2, 3)},
@@ -81,10 +84,10 @@ def run_carn(module: nn.Module, image: Tensor) -> Tensor:
             out = fuse(getattr(part, f"c{number}"), kept)
         return out
 
-    first = module.entry(image - _MEAN)
+    first = module.entry(module.sub_mean.shifter(image))
     features = cascade(module, first, lambda part, x: cascade(part, x, residual))
     features = features if wrapped else features + first
-    return module.exit(module.upsample.up4.body(features)) + _MEAN
+    return module.add_mean.shifter(module.exit(module.upsample.up4.body(features)))
 
 
 # -- F2SRGAN ----------------------------------------------------------------------------------------------------------
@@ -157,21 +160,28 @@ def f2srgan(kind: str) -> nn.Module:
             for pair in (1, 2, 3, 4)
         }
     doublings = [(separable(64, 256), nn.PixelShuffle(2), nn.PReLU(64)) for _ in range(1 if kind == "teacher" else 2)]
-    return holder(
+    module = holder(
         initial=nn.Sequential(separable(3, 64)),
         **blocks,
         upsampler=nn.Sequential(*(layer for doubling in doublings for layer in doubling)),
         final_conv=separable(64, 3),
-        sub_mean=conv(3, 3, 1),
-        add_mean=conv(3, 3, 1),
+        sub_mean=mean_shift(-255),
+        add_mean=mean_shift(255),
     )
+    if kind == "light":
+        for part in [each for each in module.modules() if isinstance(each, nn.PReLU)]:
+            watched = nn.Module()
+            for name in ("x_min", "x_max", "beta", "beta_t"):
+                watched.register_buffer(name, torch.ones(1))
+            part.add_module("quantAct", watched)
+    return module
 
 
 def run_f2srgan(module: nn.Module, image: Tensor) -> Tensor:
-    first = module.initial((image - _MEAN) * 255)
+    first = module.initial(module.sub_mean(image * 255))
     features = first
     pairs = [module.residual] if hasattr(module, "residual") else [module.residual1, *[module.residual2] * 3]
     for pair in pairs:
         for block in pair:
             features = features + 0.1 * block.block2(block.block1(features))
-    return module.final_conv(module.upsampler(features + first)) / 255 + _MEAN
+    return module.add_mean(module.final_conv(module.upsampler(features + first))) / 255

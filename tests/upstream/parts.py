@@ -12,6 +12,12 @@ def conv(inputs: int, outputs: int, kernel: int = 3, **options: object) -> nn.Co
     return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, **options)
 
 
+def frozen(layer: nn.Conv2d, weight: Tensor, bias: Tensor) -> nn.Conv2d:
+    """Give a layer fixed numbers, which public code saves with the others."""
+    layer.weight.data, layer.bias.data = weight, bias
+    return layer.requires_grad_(False)
+
+
 def holder(**parts: nn.Module) -> nn.Module:
     module = nn.Module()
     for name, part in parts.items():

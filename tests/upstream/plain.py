@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from upstream.parts import conv, holder
+from upstream.parts import conv, frozen, holder
 
 # -- NCNet ------------------------------------------------------------------------------------------------------------
 
@@ -29,6 +29,22 @@ def run_ncnet(module: nn.Module, image: Tensor) -> Tensor:
     for factor in (2, 2) if scale == 4 else (scale,):
         subpixels = F.pixel_shuffle(subpixels, factor)
     return subpixels.clamp(0, 255) / 255
+
+
+# -- ABPN -------------------------------------------------------------------------------------------------------------
+
+
+def abpn(scale: int) -> nn.Module:
+    subpixels = 3 * scale**2
+    blocks = [nn.Sequential(conv(28, 28), nn.ReLU()) for _ in range(4)]
+    ends = [conv(28, subpixels), nn.ReLU(), conv(subpixels, subpixels)]
+    return holder(backbone=nn.Sequential(conv(3, 28), nn.ReLU(), *blocks, *ends))
+
+
+def run_abpn(module: nn.Module, image: Tensor) -> Tensor:
+    subpixels = module.backbone(image)
+    scale = round((subpixels.shape[1] / 3) ** 0.5)
+    return F.pixel_shuffle(subpixels + image.repeat_interleave(scale**2, dim=1), scale).clamp(0, 1)
 
 
 # -- XLSR -------------------------------------------------------------------------------------------------------------
@@ -82,7 +98,11 @@ def sesr(*, collapsed: bool, scale: int) -> nn.Module:
             return holder(conv_expand=conv(inputs, outputs, kernel))
         return holder(conv_expand=conv(inputs, 24, kernel, bias=False), conv_squeeze=conv(24, outputs, 1))
 
+    copies = torch.zeros(3 * scale**2, 3, 1, 1)
+    for colour in range(3):
+        copies[colour * scale**2 : (colour + 1) * scale**2, colour] = 1
     return holder(
+        anchor=holder(net=frozen(conv(3, 3 * scale**2, 1), copies, torch.zeros(3 * scale**2))),
         conv_first=linear(3, 16, 5),
         residual_block=nn.Sequential(*(linear(16, 16, 3) for _ in range(3))),
         conv_last=linear(16, 3 * scale**2, 5),
@@ -101,7 +121,7 @@ def run_sesr(module: nn.Module, image: Tensor) -> Tensor:
         features = F.relu(identity + linear(part, features))
     subpixels = linear(module.conv_last, features + first)
     scale = round((subpixels.shape[1] / 3) ** 0.5)
-    return F.pixel_shuffle(subpixels + image.repeat_interleave(scale**2, dim=1), scale).clamp(0, 1)
+    return F.pixel_shuffle(subpixels + module.anchor.net(image), scale).clamp(0, 1)
 
 
 # -- LRSRN, RTSRN -----------------------------------------------------------------------------------------------------

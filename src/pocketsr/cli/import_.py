@@ -10,7 +10,7 @@ import click
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--network", help="The network it must be [default: recognised from its keys].")
-@click.option("--scale", type=click.IntRange(2, 4), help="Its scale, where the weights do not tell.")
+@click.option("--scale", type=click.IntRange(2, 4), help="Its scale, where the weights do not tell or hold several.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write [default: FILE.safetensors].")
 @click.option("--overwrite", is_flag=True, help="Replace the output if it is there.")
 def command(file: Path, network: str | None, scale: int | None, output: Path | None, overwrite: bool) -> None:
@@ -27,7 +27,9 @@ def command(file: Path, network: str | None, scale: int | None, output: Path | N
     from pocketsr.networks.saved import save_network
 
     output = output or file.with_suffix(".safetensors")
-    if output.exists() and (not overwrite or output == file):
+    if output.suffix != ".safetensors":
+        raise click.UsageError(f"the output is a .safetensors file, not {output.name}: other verbs go by the ending")
+    if output.exists() and (not overwrite or (file.exists() and output.samefile(file))):
         raise OutputExistsError(f"{output} is there already; choose another with -o, or add --overwrite")
     imported = import_checkpoint(file, network=network, scale=scale)
     source = f"{imported.source.name} of {imported.source.repository}"

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from pocketsr.blocks.mean_shift import DIV2K_MEAN
+from pocketsr.errors import CheckpointError
 from pocketsr.importing.conversion import Conversion, Source
 
 _Tensors = Mapping[str, Tensor]
-_MEANS = ("sub_mean.", "add_mean.")
+#: Ranges that QAT wrappers watched; the weights beside them are the float ones.
+_OBSERVERS = ("*.x_min", "*.x_max", "*.beta", "*.beta_t")
+
+
+def _means(state: Conversion, layer: str, white: int) -> None:
+    """Take the fixed layers that shift colours by DIV2K's mean, which our networks have as constants."""
+    for name, sign in (("sub_mean", -1), ("add_mean", 1)):
+        key = f"{name}{layer}"
+        state.check_frozen(f"{key}.weight", torch.eye(3).reshape(3, 3, 1, 1), "an identity")
+        state.check_frozen(f"{key}.bias", torch.tensor(DIV2K_MEAN) * (sign * white), "DIV2K's mean")
 
 
 # -- CARN and PCARN ---------------------------------------------------------------------------------------------------
@@ -30,7 +42,7 @@ def _carn(state: Conversion) -> dict[str, Any]:
     suffix = ".body.0" if wrapped else ""
     residual = {"first": "body.0", "second": "body.2", "mix": "body.4"} if wrapped else _PCARN_LAYERS
     mobile = state.has(f"b1.b1.{residual['mix']}.weight")
-    shared = mobile and (not state.has(f"b1.b2.{residual['first']}.weight") or _is_stored_thrice(state, residual))
+    shared = mobile and (not state.has(f"b1.b2.{residual['first']}.weight") or _are_stored_thrice(state, residual))
     for number in (1, 2, 3):
         block = f"body.blocks.{number - 1}"
         for place in (1, 2, 3):
@@ -44,6 +56,7 @@ def _carn(state: Conversion) -> dict[str, Any]:
         state.move(f"c{number}{suffix}", f"body.fusions.{number - 1}")
     state.move("entry", "head")
     state.move("exit", "tail")
+    _means(state, ".shifter", 1)
     scales = _upsamplers(state)
     groups = 64 // state.peek(f"b1.b1.{residual['first']}.weight").shape[1] if mobile else 1
     options: dict[str, Any] = {"scale": state.scale or max(scales), "groups": groups, "recursive": shared}
@@ -55,9 +68,15 @@ def _carn(state: Conversion) -> dict[str, Any]:
 _PCARN_LAYERS = {"first": "conv1", "second": "conv2", "mix": "pw"}
 
 
-def _is_stored_thrice(state: Conversion, residual: Mapping[str, str]) -> bool:
-    first, second = (state.peek(f"b1.b{place}.{residual['first']}.weight") for place in (1, 2))
-    return bool((first == second).all())
+def _are_stored_thrice(state: Conversion, residual: Mapping[str, str]) -> bool:
+    """Whether the three residual blocks of every cascade are one, in every tensor."""
+    parts = [f"{layer}.{part}" for layer in residual.values() for part in ("weight", "bias")]
+    return all(
+        torch.equal(state.peek(f"b{number}.b1.{part}"), state.peek(f"b{number}.b{place}.{part}"))
+        for number in (1, 2, 3)
+        for place in (2, 3)
+        for part in parts
+    )
 
 
 def _drop(state: Conversion, key: str) -> None:
@@ -74,6 +93,11 @@ def _upsamplers(state: Conversion) -> list[int]:
         names = {scale: "up"}
     else:
         names = {scale: f"up{scale}" for scale in (2, 3, 4) if state.has(f"upsample.up{scale}.body.0.weight")}
+    if not names:
+        raise CheckpointError(
+            "the checkpoint has a body of CARN and no upsampler of the released code (convolutions before the pixel "
+            "shuffles, upsample.up.body.0 or upsample.up2.body.0)"
+        )
     for scale, name in names.items():
         for index in range(2 if scale == 4 else 1):
             state.move(f"upsample.{name}.body.{3 * index}", f"upsamplers.{scale}.convs.{index}")
@@ -115,6 +139,7 @@ def _ends(state: Conversion) -> int:
         state.move(f"upsampler.{3 * doublings + 2}", f"enlarge.{doublings}.activation")
         doublings += 1
     _separable(state, "final_conv", "tail")
+    _means(state, "", 255)
     return int(2**doublings)
 
 
@@ -146,19 +171,18 @@ def _separable(state: Conversion, theirs: str, ours: str) -> None:
 SOURCES = (
     Source(
         name="CARN, CARN-M", repository="nmhkahn/CARN-pytorch", network="carn", matches=_is_carn, convert=_carn,
-        ignored=_MEANS,
     ),
     Source(
         name="PCARN, PCARN-M", repository="nmhkahn/PCARN-pytorch", network="pcarn", matches=_is_pcarn, convert=_carn,
-        ignored=_MEANS,
     ),
     Source(
         name="F2SRGAN (teacher)", repository="bibom108/F2SRGAN", network="f2srgan", matches=_is_teacher,
-        convert=_teacher, ignored=_MEANS,
+        convert=_teacher, ignored=_OBSERVERS,
     ),
     Source(
         name="F2SRGAN student, Light F2SRGAN", repository="khanhhungvu1508/Light-F2SRGAN", network="f2srgan-student",
-        matches=_is_student, convert=_student, ignored=(*_MEANS, "residual3.", "residual4."),
-        note="as its forward ran: the second pair of blocks three times, the stored third and fourth pair never",
+        matches=_is_student, convert=_student, ignored=("residual3.*", "residual4.*", *_OBSERVERS),
+        note="as its forward ran: the second pair of blocks three times, the stored third and fourth pair never. The "
+        "published file of Light F2SRGAN holds a whole module too, which is not read: save what is under 'model' alone",
     ),
 )  # fmt: skip

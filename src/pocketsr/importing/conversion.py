@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from pocketsr.errors import CheckpointError
@@ -22,7 +24,7 @@ class Source:
         network: The network of ours it becomes, as the list of networks calls it.
         matches: Whether a checkpoint is of this source, from its keys.
         convert: Moves its tensors to our names and returns the network's options.
-        ignored: Beginnings of keys that are left out on purpose.
+        ignored: Keys that are left out on purpose, ``*`` standing for anything.
         note: What a user should know about the result.
     """
 
@@ -41,21 +43,23 @@ class Conversion:
     Attributes:
         scale: What the user said, None for nothing.
         result: Tensors by our names so far.
+        origins: The checkpoint's name of those that were moved, by our names.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor], scale: int | None) -> None:
         self._tensors, self._left = tensors, set(tensors)
         self.scale = scale
         self.result: dict[str, Tensor] = {}
+        self.origins: dict[str, str] = {}
 
     def has(self, key: str) -> bool:
         """Whether the checkpoint has a key."""
         return key in self._tensors
 
-    def count(self, pattern: str) -> int:
-        """Return how many of ``pattern`` with 0, 1, 2 ... for ``{}`` the checkpoint has."""
+    def count(self, pattern: str, *, start: int = 0) -> int:
+        """Return how many of ``pattern`` with ``start``, ``start`` + 1 ... for ``{}`` the checkpoint has."""
         number = 0
-        while pattern.format(number) in self._tensors:
+        while pattern.format(start + number) in self._tensors:
             number += 1
         return number
 
@@ -70,8 +74,20 @@ class Conversion:
         return self._tensors[key]
 
     def take(self, key: str) -> Tensor:
-        """Return a tensor and count it as used."""
+        """Return a tensor and count it as used.
+
+        Raises:
+            CheckpointError: It is not there, is empty, or does not hold finite real numbers, one by one: a quantised
+                tensor has the name and shape of the float one, and other values.
+        """
         tensor = self.peek(key)
+        if tensor.layout != torch.strided or not tensor.is_floating_point():
+            kind = str(tensor.dtype if tensor.layout == torch.strided else tensor.layout).removeprefix("torch.")
+            raise CheckpointError(f"{key!r} holds {kind}; weights of floating point are needed: import the float model")
+        if not tensor.numel():
+            raise CheckpointError(f"{key!r} is empty")
+        if not bool(torch.isfinite(tensor).all()):
+            raise CheckpointError(f"{key!r} holds values that are no numbers (infinite or NaN): its training failed")
         self._left.discard(key)
         return tensor
 
@@ -81,15 +97,32 @@ class Conversion:
             key = f"{theirs}.{part}"
             if part == "weight" or self.has(key):
                 tensor = self.take(key)
+                if order is not None and len(tensor) != len(order):
+                    raise CheckpointError(f"{key!r} has {len(tensor)} channels, {len(order)} are needed")
                 self.result[f"{ours}.{part}"] = tensor if order is None else tensor[order]
+                self.origins[f"{ours}.{part}"] = key
 
     def move_tensor(self, theirs: str, ours: str) -> None:
         """Move one tensor."""
         self.result[ours] = self.take(theirs)
+        self.origins[ours] = theirs
+
+    def check_frozen(self, key: str, expected: Tensor, what: str) -> None:
+        """Take a tensor that our network has as constants, and make sure that it is those. It may be absent.
+
+        Raises:
+            CheckpointError: It holds other numbers: the network would compute something else than its authors'.
+        """
+        if not self.has(key):
+            return
+        tensor = self.take(key).float()
+        if tensor.shape != expected.shape or not torch.allclose(tensor, expected, rtol=1e-4, atol=1e-6):
+            raise CheckpointError(f"{key!r} is not {what}, which is fixed in the network it would become")
 
     def left(self, ignored: tuple[str, ...]) -> tuple[list[str], list[str]]:
         """Return the keys that nobody took: those ignored on purpose, and the others."""
-        out = sorted(key for key in self._left if key.startswith(ignored) or key.endswith("num_batches_tracked"))
+        patterns = (*ignored, "*num_batches_tracked")
+        out = sorted(key for key in self._left if any(fnmatch.fnmatchcase(key, each) for each in patterns))
         return out, sorted(self._left - set(out))
 
     def scale_from(self, subpixels: int, channels: int = 3) -> int:

@@ -1,4 +1,4 @@
-"""Key names of the plain networks: NCNet, XLSR, SESR, LRSRN, RTSRN, ETDS, SPAN."""
+"""Key names of the plain networks: NCNet, ABPN, XLSR, SESR, LRSRN, RTSRN, ETDS, SPAN."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pocketsr.blocks import repeat_pixels
 from pocketsr.errors import CheckpointError
 from pocketsr.importing.conversion import Conversion, Source
 
 _Tensors = Mapping[str, Tensor]
 
 
-# -- NCNet and what looks like it -------------------------------------------------------------------------------------
+# -- NCNet and ABPN ---------------------------------------------------------------------------------------------------
 
 
 def _is_ncnet(tensors: _Tensors) -> bool:
@@ -39,8 +40,26 @@ def _one_shuffle_of_two(colours: int) -> Tensor:
     return (colour * 4 + outer) * 4 + inner
 
 
+def _is_abpn(tensors: _Tensors) -> bool:
+    return {"backbone.0.weight", "backbone.2.0.weight"} <= set(tensors)
+
+
+def _abpn(state: Conversion) -> dict[str, Any]:
+    depth = state.count("backbone.{}.0.weight", start=2)
+    names = [("backbone.0", "head"), (f"backbone.{depth + 2}", "tail"), (f"backbone.{depth + 4}", "transition")]
+    names += [(f"backbone.{index + 2}.0", f"body.{index}") for index in range(depth)]
+    for theirs, ours in names:
+        state.move(theirs, ours)
+        # Trained on 0..1: between ReLUs 255 times the image needs the same weights and 255 times the biases.
+        state.result[f"{ours}.bias"] = state.take(f"{theirs}.bias") * 255
+    scale = state.scale_from(len(state.peek(f"backbone.{depth + 4}.weight")))
+    return {"scale": scale, "width": len(state.peek("backbone.0.weight")), "depth": depth}
+
+
 def _is_aimet_abpn(tensors: _Tensors) -> bool:
-    return "cnn.12.weight" in tensors and "cnn.0.weight" in tensors and "residual.weight" not in tensors
+    # XLSRRelease and QuickSRNet of the same zoo count their layers alike, and have others apart.
+    others = {"residual.weight", "conv_last.weight"}
+    return {"cnn.0.weight", "cnn.12.weight"} <= set(tensors) and not others & set(tensors)
 
 
 def _aimet_abpn(_: Conversion) -> dict[str, Any]:
@@ -112,8 +131,12 @@ def _sesr(state: Conversion) -> dict[str, Any]:
     width = len(state.peek("conv_first.conv_expand.weight" if collapsed else "conv_first.conv_squeeze.weight"))
     outputs = len(state.peek(f"{last}.conv_expand.weight" if collapsed else f"{last}.conv_squeeze.weight"))
     channels = first.shape[1]
+    scale = state.scale_from(outputs, channels)
+    nearest = repeat_pixels(torch.eye(channels).reshape(channels, channels, 1, 1), scale)  # an image for each colour
+    state.check_frozen("anchor.net.weight", nearest.transpose(0, 1), "the copies of the image")
+    state.check_frozen("anchor.net.bias", torch.zeros(outputs), "zero")
     return {
-        "scale": state.scale_from(outputs, channels),
+        "scale": scale,
         "channels": channels,
         "width": width,
         "depth": depth,
@@ -235,6 +258,10 @@ SOURCES = (
         note="the torch port does not clip; the network does",
     ),
     Source(
+        name="ABPN of ETDS", repository="ECNUSR/ETDS", network="abpn", matches=_is_abpn, convert=_abpn,
+        note="trained on 0..1: the biases were made 255 times as large. This port does not clip; the network does",
+    ),
+    Source(
         name="ABPNRelease", repository="quic/aimet-model-zoo", network="abpn", matches=_is_aimet_abpn,
         convert=_aimet_abpn,
     ),
@@ -248,12 +275,14 @@ SOURCES = (
     ),
     Source(
         name="SESRRelease", repository="quic/aimet-model-zoo", network="sesr", matches=_is_sesr, convert=_sesr,
-        note="this port has a ReLU after the first layer and does not take off a half (form aimet)",
+        note="this port has a ReLU after the first layer and does not take off a half (form aimet); it does not clip, "
+        "the network does",
     ),
     Source(
         name="LRSRN (plainRepConv)", repository="Ganzooo/LRSRN", network="lrsrn", matches=_is_lrsrn, convert=_lrsrn,
-        ignored=tuple(f"{part}.{name}" for part in ("head", "transition.0", *(f"backbone.{i}" for i in range(64)))
-                      for name in ("w0", "b0", "w1", "b1")),
+        ignored=("*.w0", "*.b0", "*.w1", "*.b1"),  # second names of conv0 and conv1
+        note="taken to have ReLU and no residual in image space, as submitted: keys do not tell GELU or "
+        "PlainRepConv_st01, which were candidates",
     ),
     Source(name="RTSRN", repository="Ganzooo/LRSRN", network="rtsrn", matches=_is_rtsrn, convert=_rtsrn),
     Source(name="ETDS", repository="ECNUSR/ETDS", network="etds", matches=_is_etds, convert=_etds),

@@ -30,7 +30,11 @@ def save_network(
         options: The keyword options that make it.
         source: Where the weights are from, in words.
         licence: Licence of the weights (SPDX).
+
+    Raises:
+        CheckpointError: The file cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     facts = {"name": name, "options": dict(options), "source": source, "licence": licence}
@@ -39,6 +43,8 @@ def save_network(
     try:
         save_file(tensors, temporary, metadata={_KEY: json.dumps(facts, sort_keys=True)})
         temporary.replace(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} cannot be written: {error}") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -58,7 +64,8 @@ def load_network(path: Path) -> tuple[Network, dict[str, Any]]:
         raise CheckpointError(f"there is no file {path}")
     try:
         with safe_open(path, framework="pt") as file:
-            facts = json.loads((file.metadata() or {})[_KEY])
+            said = json.loads((file.metadata() or {})[_KEY])
+            facts = {key: said[key] for key in ("name", "options", "source", "licence")}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dictionary
         network = build(facts["name"], facts["options"])
         network.load_state_dict(tensors)
