@@ -5,11 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pocketsr.blocks import FourierConv2d, FourierUnit
+from pocketsr.blocks import Cascade, FourierConv2d, FourierUnit
+from pocketsr.blocks.mean_shift import DIV2K_MEAN
 from pocketsr.errors import SettingError
 from pocketsr.networks import build
-from pocketsr.networks.carn import CARN
+from pocketsr.networks.carn import CARN, ResidualBlock
 from pocketsr.networks.f2srgan import F2SRGAN
+
+#: Of 0..1; bfloat16, which keeps 8 bits, differs by 0.0015.
+HALF_TOLERANCE = 0.005
 
 
 def count(network: torch.nn.Module) -> int:
@@ -35,6 +39,55 @@ def test_carn_and_pcarn_differ_in_no_parameter_but_in_what_they_compute() -> Non
     carn.load_state_dict(pcarn.state_dict())
     image = torch.rand(1, 3, 6, 6)
     assert not torch.allclose(carn(image), pcarn(image))
+
+
+@pytest.mark.parametrize("name", ["carn", "pcarn-m", "f2srgan-light"])
+def test_a_silent_last_layer_leaves_the_mean_which_is_neither_trained_nor_saved(name: str) -> None:
+    network = build(name, {"scale": 2})
+    for parameter in network.tail.parameters():
+        torch.nn.init.zeros_(parameter)
+    expected = torch.tensor(DIV2K_MEAN).reshape(1, 3, 1, 1).expand(1, 3, 8, 10)
+    assert torch.allclose(network(torch.rand(1, 3, 4, 5)), expected, atol=1e-6)
+    assert not any("mean" in key for key in network.state_dict())
+
+
+def test_a_cascade_keeps_what_blocks_give_and_not_what_fusions_make_of_it() -> None:
+    cascade = Cascade(1, 2, lambda: torch.nn.Conv2d(1, 1, 1, bias=False))
+    for block, fusion in zip(cascade.blocks, cascade.fusions, strict=True):
+        torch.nn.init.constant_(block.weight, 2.0)
+        torch.nn.init.ones_(fusion.weight)
+        torch.nn.init.zeros_(fusion.bias)
+    # 1 is doubled to 2 and fused to 1 + 2 = 3; that is doubled to 6 and fused to 1 + 2 + 6, with 2 and not 3.
+    assert cascade(torch.ones(1, 1, 1, 1)).item() == 9
+
+
+@pytest.mark.parametrize(("fusion_relu", "lowest"), [(True, 0.0), (False, -1.0)])
+def test_only_carn_has_a_relu_after_every_fusion(fusion_relu: bool, lowest: float) -> None:
+    body = CARN(scale=2, fusion_relu=fusion_relu).body
+    for cascade in (body, *body.blocks):
+        for fusion in cascade.fusions:
+            torch.nn.init.zeros_(fusion.weight)
+            torch.nn.init.constant_(fusion.bias, -1.0)
+        assert cascade(torch.rand(1, 64, 3, 3)).min() == lowest
+
+
+def test_the_long_skip_is_all_that_reaches_the_upsampler_of_a_silent_body() -> None:
+    network = CARN(scale=2)
+    for parameter in network.body.fusions[-1].parameters():
+        torch.nn.init.zeros_(parameter)
+    image = torch.rand(1, 3, 5, 6)
+    first = network.head(network.mean.subtract(image))
+    assert torch.allclose(network(image), network.mean.add(network.tail(network.upsamplers["2"](first))), atol=1e-6)
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+def test_a_silent_residual_block_passes_what_is_positive_or_without_its_addition_nothing(groups: int) -> None:
+    x = torch.randn(1, 64, 4, 4)
+    for residual, expected in ((True, x.relu()), (False, torch.zeros_like(x))):
+        block = ResidualBlock(64, groups=groups, residual=residual)
+        for parameter in block.parameters():
+            torch.nn.init.zeros_(parameter)
+        assert torch.equal(block(x), expected)
 
 
 def test_one_network_upscales_by_three_scales() -> None:
@@ -110,6 +163,26 @@ def test_a_fourier_unit_is_the_shifted_transform_of_the_authors(size: tuple[int,
     assert not torch.allclose(FourierUnit(8, rolled=False)(x), expected, atol=1e-2)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_the_teacher_runs_in_half_precision_with_its_spectra_in_float32(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    network = F2SRGAN(scale=2, depth=2).eval()
+    image = torch.rand(1, 3, 8, 9)
+    expected = network(image)
+    output = network.to(dtype)(image.to(dtype))
+    assert output.dtype == dtype
+    assert torch.allclose(output.float(), expected, atol=HALF_TOLERANCE)
+
+
+def test_the_teacher_is_traced_for_images_of_any_size() -> None:
+    torch.manual_seed(0)
+    network = F2SRGAN(scale=2, depth=2).eval()
+    traced = torch.fx.symbolic_trace(network.folded())
+    for size in ((9, 12), (6, 7)):
+        image = torch.rand(1, 3, *size)
+        assert torch.equal(traced(image), network(image))
+
+
 def test_a_fourier_convolution_sees_the_whole_image() -> None:
     torch.manual_seed(0)
     block = FourierConv2d(32)
@@ -129,7 +202,12 @@ def test_a_fourier_convolution_sees_the_whole_image() -> None:
         ("pcarn", {"scale": 3, "scales": [2, 4]}, "upscales by 2, 4, not by 3"),
         ("pcarn", {"groups": 5}, "divide its width of 64"),
         ("pcarn", {"initialisation": "he"}, "uniform-6"),
+        ("pcarn", {"width": 0}, "width and a depth of 1 or more, not 0 and 3"),
+        ("pcarn", {"depth": -1}, "width and a depth of 1 or more, not 64 and -1"),
+        ("pcarn", {"groups": 0}, "divide its width of 64"),
         ("f2srgan", {"scale": 3}, "by 2 or 4"),
+        ("f2srgan", {"depth": 0}, "depth of 1 or more"),
+        ("f2srgan-light", {"inner": 0}, "1 or more, not 64, 0 and 8"),
         ("f2srgan", {"inner": 8}, "no inner"),
         ("f2srgan-student", {"depth": 5}, "even depth"),
     ],

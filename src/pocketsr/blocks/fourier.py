@@ -39,7 +39,7 @@ class FourierUnit(nn.Module):
         self.weight = nn.Parameter(0.02 * torch.randn(channels, channels, 2))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return ``(N, C, H, W)`` for ``(N, C, H, W)``, in float32: bfloat16 cannot hold a spectrum."""
+        """Return ``(N, C, H, W)`` for ``(N, C, H, W)``, computed in float32: half types cannot hold a spectrum."""
         matrix = torch.view_as_complex(self.weight.float().contiguous())
         if self.rolled:
             half = matrix.shape[0] // 2
@@ -47,7 +47,7 @@ class FourierUnit(nn.Module):
         spectrum = torch.fft.rfft2(x.float(), norm="ortho")
         mixed = torch.einsum("oi,nihw->nohw", matrix, spectrum)
         transformed: Tensor = torch.fft.irfft2(mixed, s=x.shape[-2:], norm="ortho")
-        return transformed
+        return transformed.to(x.dtype)
 
 
 class SpectralTransform(nn.Module):

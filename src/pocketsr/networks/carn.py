@@ -108,6 +108,8 @@ class CARN(Network):
         held = tuple(scales) if scales is not None else (scale,)
         if not held or any(factor not in (2, 3, 4) for factor in held):
             raise SettingError(f"carn upscales by 2, 3 or 4, not {', '.join(map(str, held))}")
+        if min(width, depth) < 1:
+            raise SettingError(f"carn needs a width and a depth of 1 or more, not {width} and {depth}")
         if groups < 1 or width % groups:
             raise SettingError(f"carn's groups divide its width of {width}, {groups} does not")
         if initialisation not in get_args(Initialisation):

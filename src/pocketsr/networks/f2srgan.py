@@ -88,6 +88,8 @@ class F2SRGAN(Network):
         super().__init__()
         if scale not in (2, 4):
             raise SettingError(f"f2srgan upscales by 2 or 4, not {scale}")
+        if min(width, depth, width if inner is None else inner) < 1:
+            raise SettingError(f"f2srgan needs widths and a depth of 1 or more, not {width}, {inner} and {depth}")
         if fourier and (width % 16 or inner not in (None, width)):
             raise SettingError("f2srgan with Fourier convolutions needs a width that is a multiple of 16, and no inner")
         if tied and (depth < 4 or depth % 2):
@@ -97,7 +99,7 @@ class F2SRGAN(Network):
         self.head = SeparableConv2d(3, width)
         kept = 4 if tied else depth
         self.body = nn.ModuleList(
-            Block(width, inner=inner or width, fourier=fourier and index % 2 == 0, rolled=rolled)
+            Block(width, inner=width if inner is None else inner, fourier=fourier and index % 2 == 0, rolled=rolled)
             for index in range(kept)
         )
         #: The block at each place.
