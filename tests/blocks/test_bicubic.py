@@ -30,3 +30,26 @@ def test_nothing_of_it_is_trained_or_saved() -> None:
 def test_a_factor_below_one_is_refused() -> None:
     with pytest.raises(SettingError, match="factor of 1 or more"):
         BicubicUpsample(0, 3)
+
+
+def test_training_in_bfloat16_does_not_round_the_image() -> None:
+    image, upsample = torch.rand(1, 3, 8, 8), BicubicUpsample(2, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = upsample(image)
+    assert torch.equal(output, upsample(image))
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_the_kernel_s_phases_are_rows_of_columns_and_each_sums_to_one(scale: int) -> None:
+    kernel = BicubicUpsample(scale, 3).kernel
+    assert kernel.shape == (scale**2, 5, 5)
+    assert torch.allclose(kernel.sum(dim=(1, 2)), torch.ones(scale**2), atol=1e-6)
+    image = torch.zeros(1, 1, 9, 9)
+    image[..., 4, 4] = 1
+    answer = BicubicUpsample(scale, 1)(image)[0, 0]
+    for row in range(scale):
+        for column in range(scale):
+            phase = kernel[row * scale + column]
+            assert torch.allclose(answer[4 * scale + row, 4 * scale + column], phase[2, 2], atol=1e-6)
+            assert torch.allclose(answer[3 * scale + row, 4 * scale + column], phase[3, 2], atol=1e-6)
+            assert torch.allclose(answer[4 * scale + row, 5 * scale + column], phase[2, 1], atol=1e-6)

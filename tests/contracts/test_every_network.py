@@ -28,7 +28,7 @@ SIZES = [(size, scale) for size in published_sizes() for scale in size.parameter
 
 
 def lively(name: str, scale: int) -> Network:
-    """Build a network and move every weight a little, so that no branch is silent."""
+    """Build a network and move every weight a little, so that no branch is silent and none explodes."""
     torch.manual_seed(0)
     return with_noise(build(name, {"scale": scale})).eval()
 
@@ -36,7 +36,8 @@ def lively(name: str, scale: int) -> Network:
 def with_noise(network: Network) -> Network:
     with torch.no_grad():
         for parameter in network.parameters():
-            parameter.add_(0.02 * torch.randn_like(parameter))
+            inputs = max(1, parameter[0].numel())
+            parameter.add_(0.1 / max(5, inputs**0.5) * torch.randn_like(parameter))
     return network
 
 

@@ -9,6 +9,7 @@ from pocketsr.blocks.fourier import FourierConv2d, FourierUnit
 from pocketsr.blocks.mean_shift import MeanShift, Normalise
 from pocketsr.blocks.network import Network
 from pocketsr.blocks.rep_conv import RepConv2d
+from pocketsr.blocks.residual_block import ResidualBlock
 from pocketsr.blocks.sandwich_conv import SandwichConv2d
 from pocketsr.blocks.separable import SeparableConv2d
 from pocketsr.blocks.upsample import repeat_pixels
@@ -24,6 +25,7 @@ __all__ = [
     "Network",
     "Normalise",
     "RepConv2d",
+    "ResidualBlock",
     "SandwichConv2d",
     "SeparableConv2d",
     "fold",

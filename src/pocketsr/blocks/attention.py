@@ -9,13 +9,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pocketsr.errors import SettingError
+
 
 class ContrastAttention(nn.Module):
     """Contrast-aware channel attention: weights from standard deviation plus mean of each channel.
 
     Args:
         channels: Width.
-        reduction: Width over inner width.
+        reduction: Width over inner width; at most ``channels``.
+
+    Raises:
+        SettingError: Nothing would be left of that width.
 
     Source:
         Hui et al., IMDN, §3.3. The variance is the biased one (divided by the number of pixels), as in the code.
@@ -23,6 +28,8 @@ class ContrastAttention(nn.Module):
 
     def __init__(self, channels: int, *, reduction: int = 16) -> None:
         super().__init__()
+        if not 1 <= reduction <= channels:
+            raise SettingError(f"attention over {channels} channels cannot be reduced {reduction} times")
         self.squeeze = nn.Conv2d(channels, channels // reduction, 1)
         self.expand = nn.Conv2d(channels // reduction, channels, 1)
 

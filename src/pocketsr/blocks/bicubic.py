@@ -40,12 +40,16 @@ class BicubicUpsample(nn.Module):
         self.register_buffer("kernel", torch.from_numpy(kernel).float(), persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Enlarge ``(N, C, H, W)`` to ``(N, C, sH, sW)``; sides of one pixel are fine."""
+        """Enlarge ``(N, C, H, W)`` to ``(N, C, sH, sW)``; sides of one pixel are fine.
+
+        In the image's own precision, even where training multiplies in bfloat16: that would round the image itself.
+        """
         height, width = image.shape[-2:]
         rows, columns = (_mirrored(length, image.device) for length in (height, width))
         around = image[:, :, rows][:, :, :, columns]
         weight = self.kernel.to(image.dtype).repeat(self.channels, 1, 1)[:, None]  # (C·s², 1, 5, 5)
-        return F.pixel_shuffle(F.conv2d(around, weight, groups=self.channels), self.scale)
+        with torch.autocast(image.device.type, enabled=False):
+            return F.pixel_shuffle(F.conv2d(around, weight, groups=self.channels), self.scale)
 
 
 def _phases(scale: int, a: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

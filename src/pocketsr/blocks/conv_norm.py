@@ -39,7 +39,7 @@ class ConvNorm2d(nn.Module):
         gain = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
         plain = nn.Conv2d(
             conv.in_channels, conv.out_channels, conv.kernel_size[0], stride=conv.stride[0], padding=conv.padding[0]
-        ).to(conv.weight.dtype)
+        ).to(conv.weight)  # its precision and its device
         assert plain.bias is not None
         plain.weight.copy_(conv.weight.double() * gain[:, None, None, None])
         plain.bias.copy_((conv.bias.double() - norm.running_mean.double()) * gain + norm.bias.double())

@@ -19,8 +19,8 @@ class Bicubic(Network):
 
     def __init__(self, *, scale: int = 3, channels: int = 3, a: float = -0.5) -> None:
         super().__init__()
-        if scale not in (2, 3, 4):
-            raise SettingError(f"bicubic upscales by 2, 3 or 4, not {scale}")
+        if scale not in (2, 3, 4) or channels not in (1, 3):
+            raise SettingError(f"bicubic upscales 1 or 3 channels by 2, 3 or 4, not {channels} by {scale}")
         self.scale, self.channels = scale, channels
         self.enlarge = BicubicUpsample(scale, channels, a=a)
 

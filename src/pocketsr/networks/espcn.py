@@ -4,10 +4,13 @@
 
 Source:
     Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural
-    Network", CVPR 2016.
+    Network", CVPR 2016. The paper does not say how layers start: He's normal by fan-out and a faint last layer, as in
+    its best-known port, yjn870/ESPCN-pytorch.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +36,11 @@ class ESPCN(Network):
         self.head = nn.Conv2d(channels, 64, 5, padding=2)
         self.body = nn.Conv2d(64, 32, 3, padding=1)
         self.tail = nn.Conv2d(32, channels * scale * scale, 3, padding=1)
+        for conv in (self.head, self.body, self.tail):
+            fan_out = conv.out_channels * math.prod(conv.kernel_size)
+            nn.init.normal_(conv.weight, std=0.001 if conv is self.tail else math.sqrt(2 / fan_out))
+            assert conv.bias is not None
+            nn.init.zeros_(conv.bias)
 
     def forward(self, image: Tensor) -> Tensor:
         """Upscale ``(N, C, H, W)`` to ``(N, C, sH, sW)``; the output may pass 0..1 by a little."""

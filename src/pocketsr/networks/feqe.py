@@ -6,8 +6,11 @@
 
 Source:
     Vu et al., "Fast and Efficient Image Quality Enhancement via Desubpixel Convolutional Neural Networks", ECCV
-    Workshops 2018; thangvubk/FEQE. Values inside are ±127.5. TensorFlow orders the channels of space-to-depth with
-    colours inside, torch outside; as weights are trained with the order, torch's is used.
+    Workshops 2018; thangvubk/FEQE. Values inside are ±127.5. TensorFlow, in which the authors' code is written, has
+    colours inside the channels of space-to-depth (2·row + column outside), torch the other way round. Both orders hold
+    the same functions, as convolutions on either side can move channels; torch's is used: TensorFlow's weights would
+    need their channels moved. The authors clip the output to 0..1 in the network; here it is left to whoever
+    writes pixels. Layers start uniform within ±1/√(inputs · k²), weights and biases: their choice, and torch's own.
 """
 
 from __future__ import annotations
@@ -15,22 +18,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pocketsr.blocks import BicubicUpsample, Network
+from pocketsr.blocks import BicubicUpsample, Network, ResidualBlock
 from pocketsr.errors import SettingError
-
-
-class ResidualBlock(nn.Module):
-    """Two convolutions around a ReLU, and the input."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return ``(N, C, H, W)`` for ``(N, C, H, W)``."""
-        inner: Tensor = self.second(F.relu(self.first(x)))
-        return inner + x
 
 
 class FEQE(Network):
@@ -46,8 +35,8 @@ class FEQE(Network):
         super().__init__()
         if scale != 4:
             raise SettingError(f"feqe upscales by 4, not {scale}")
-        if width % 4:
-            raise SettingError(f"feqe's width is a multiple of 4, not {width}")
+        if width < 4 or width % 4 or depth < 1:
+            raise SettingError(f"feqe's width is a multiple of 4 and depth 1 or more, not {width} and {depth}")
         self.scale = scale
         self.enlarge = BicubicUpsample(scale, 3)
         self.squeeze = nn.Conv2d(12, width // 4, 1)

@@ -6,7 +6,8 @@
 Source:
     Dong et al., "Accelerating the Super-Resolution Convolutional Neural Network", ECCV 2016, with (d, s, m) =
     (56, 12, 4). On luma with PReLU as published; the mobile papers compare with RGB and ReLU, the default here. They
-    print 25.35K for it, which no convention of biases and slopes gives; it is 24,511.
+    print 25.35K for it, which no convention of biases and slopes gives; it is 24,511. The paper trains the transposed
+    convolution at a tenth of the others' learning rate.
 """
 
 from __future__ import annotations
@@ -50,6 +51,10 @@ class FSRCNN(Network):
             raise SettingError(f"fsrcnn upscales 1 or 3 channels by 2, 3 or 4, not {channels} by {scale}")
         if activation not in get_args(Activation):
             raise SettingError(f"fsrcnn's activation is one of {', '.join(get_args(Activation))}, not {activation!r}")
+        if min(width, narrow) < 1 or depth < 0:
+            raise SettingError(
+                f"fsrcnn's width and narrow are 1 or more and depth 0 or more, not {width}, {narrow} and {depth}"
+            )
         self.scale, self.channels = scale, channels
         layers = [(channels, width, 5), (width, narrow, 1), *[(narrow, narrow, 3)] * depth, (narrow, width, 1)]
         self.body = nn.Sequential()

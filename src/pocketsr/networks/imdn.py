@@ -8,7 +8,7 @@
 Source:
     Hui et al., "Lightweight Image Super-Resolution with Information Multi-distillation Network", ACM MM 2019;
     Zheng222/IMDN. The ``ntire`` form is the one in KAIR and in LRSRN's tables: 8 blocks, one after the other, without
-    attention and without the concatenation of all.
+    attention and without the concatenation of all. Layers start as torch starts them: neither code says otherwise.
 """
 
 from __future__ import annotations
@@ -73,11 +73,13 @@ class IMDN(Network):
             raise SettingError(f"imdn upscales by 2, 3 or 4, not {scale}")
         if form not in get_args(Form):
             raise SettingError(f"imdn's form is one of {', '.join(get_args(Form))}, not {form!r}")
-        if width % 4:
+        if width < 4 or width % 4:
             raise SettingError(f"imdn's width is a multiple of 4, not {width}")
         self.scale = scale
         original = form == "original"
         count = depth if depth is not None else (6 if original else 8)
+        if count < 1:
+            raise SettingError(f"imdn's depth is 1 or more, not {count}")
         self.head = nn.Conv2d(3, width, 3, padding=1)
         self.body = nn.ModuleList(DistillationBlock(width, attention=original) for _ in range(count))
         self.join = nn.Conv2d(count * width, width, 1) if original else None

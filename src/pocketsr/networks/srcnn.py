@@ -22,7 +22,7 @@ class SRCNN(Network):
     Args:
         scale: 2, 3 or 4.
         channels: 1 for luma (the paper's), 3 for RGB.
-        middle_kernel: 5 or 1.
+        middle_kernel: 5, 3 or 1.
     """
 
     def __init__(self, *, scale: int = 3, channels: int = 1, middle_kernel: int = 5) -> None:

@@ -7,9 +7,9 @@
 Source:
     Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network", CVPR 2017.
     Its images are 0..1 at low and −1..1 at high resolution; here the output is brought to 0..1. Its count of 1.5M is
-    1,549,462 as trained, 1,545,238 with the normalisation folded into the convolutions. PReLUs have one slope each.
-    ``form="tutorial"`` is that of sgrvinod's tutorial, whose input is normalised by ImageNet's mean and deviation and
-    whose output passes a tanh.
+    1,549,462 as trained, 1,545,238 with the normalisation folded into the convolutions. PReLUs have one slope
+    each. Layers start as torch starts them; the paper does not say how. ``form="tutorial"`` is that of sgrvinod's
+    tutorial, whose input is normalised by ImageNet's mean and deviation and whose output passes a tanh.
 """
 
 from __future__ import annotations
@@ -71,6 +71,8 @@ class SRResNet(Network):
             raise SettingError(f"srresnet upscales by 2 or 4, not {scale}")
         if form not in get_args(Form):
             raise SettingError(f"srresnet's form is one of {', '.join(get_args(Form))}, not {form!r}")
+        if min(width, depth) < 1:
+            raise SettingError(f"srresnet's width and depth are 1 or more, not {width} and {depth}")
         self.scale, self.form = scale, form
         self.normalise = Normalise() if form == "tutorial" else nn.Identity()
         self.head = nn.Conv2d(3, width, 9, padding=4)
