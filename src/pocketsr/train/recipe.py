@@ -1,39 +1,21 @@
-"""Recipes: everything that decides a training run, as frozen values read from TOML.
+"""Recipes: everything that decides a training run, as frozen values.
 
-Unknown keys fail and the error names the nearest key; nonsense is refused before any image is read.
+Nonsense within one stage is refused here; what a loss, an optimiser or a network makes of its options is known to those
+rooms, and checked when a run begins, before any image is read. ``recipe_files`` reads them from TOML.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import tomllib
 from collections.abc import Mapping
-from importlib import resources
-from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
-from pocketsr.data import Augmentation
-from pocketsr.errors import SettingError, UnknownNameError
+from pocketsr.choice import Choice
+from pocketsr.errors import SettingError
 
-Loss = Literal["l1", "l2", "charbonnier"]
-Optimiser = Literal["adam", "adamw"]
-Schedule = Literal["constant", "cosine", "step"]
 Precision = Literal["fp32", "bf16"]
 Arithmetic = Literal["float", "integer"]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class NetworkChoice:
-    """Which network, and with what options.
-
-    Attributes:
-        name: A name from the list of networks.
-        options: Keyword options of that network, scale among them.
-    """
-
-    name: str
-    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+Fit = Literal["crop", "resize", "refuse"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,14 +23,53 @@ class DataChoice:
     """What to train on.
 
     Attributes:
-        description: The images that the recipe means, in words; ``--data`` says where they are.
+        name: The set of images that the recipe means; ``--data`` says where it is, or names another.
+        description: The same in words.
         licence: Licence of weights trained on them (SPDX).
+        degradation: How low-resolution images are made from high-resolution ones, in order.
+        degrade_patches: Degrade each patch by itself rather than each image once: slower, and noise, JPEG quality and
+            the like are drawn anew every time.
         shrink: Sizes (0 < s ≤ 1) at which each image serves as ground truth.
+        fit: Images whose sides are no multiple of the scale are cropped, resized or refused.
     """
 
+    name: str = ""
     description: str = ""
     licence: str = ""
+    degradation: tuple[Choice, ...] = (Choice(name="bicubic"),)
+    degrade_patches: bool = False
     shrink: tuple[float, ...] = (1.0,)
+    fit: Fit = "crop"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LossTerm(Choice):
+    """One term of a weighted sum.
+
+    Attributes:
+        weight: What it is multiplied with.
+    """
+
+    weight: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Adversary:
+    """A discriminator that is trained against the network, step by step in turn.
+
+    Attributes:
+        discriminator: A name from the list of discriminators.
+        loss: What both sides minimise: ``bce``, ``relativistic`` or ``least-squares``.
+        weight: Weight of the network's side of it beside the stage's other losses.
+        optimiser: The discriminator's own.
+        learning_rate: The discriminator's own, on the stage's schedule; 0 is the network's.
+    """
+
+    discriminator: Choice
+    loss: Choice = Choice(name="bce")
+    weight: float = 1.0
+    optimiser: Choice = Choice(name="Adam")
+    learning_rate: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,26 +79,29 @@ class Stage:
     Attributes:
         name: Word for the stage in files and progress.
         steps: Optimiser steps.
-        batch: Patches a step.
+        batch: Patches a step, over all processes together.
         patch: Side of a patch in low-resolution pixels.
         arithmetic: ``float`` trains the network as written; ``integer`` folds it and trains the int8 file's arithmetic.
         calibration_images: Images that set the first activation ranges of an integer stage.
-        loss: Distance between output and ground truth, both 0..1, averaged over all values.
-        charbonnier_epsilon: ε of √(d² + ε²), in units of 0..1.
-        optimiser: ``adam`` or ``adamw``.
+        losses: Terms of the loss between output and ground truth, both 0..1.
+        adversary: A discriminator to train against, if any.
+        optimiser: A name from ``torch.optim`` and its options.
         learning_rate: Step size at its highest.
-        final_learning_rate: Step size at the end of a cosine.
-        betas: Adam's averaging factors.
-        weight_decay: Decay of weights, for adamw decoupled.
-        schedule: ``cosine`` (half a period from highest to final), ``step`` (halved), ``constant``.
+        schedule: How the step size goes on from there.
         warmup_steps: Steps of linear rise at the start.
-        halve_every: Steps between halvings of the ``step`` schedule.
-        augmentations: Symmetries drawn for each patch.
+        augmentations: Changes drawn for each patch.
+        scales: For networks of several scales: one is drawn for each batch. Empty is the network's own.
+        fixed_crops: Draw that many patches once and repeat them; 0 draws fresh ones for ever.
+        weight_limit: Weights of plain convolutions are kept within ± this after every step; 0 leaves them alone.
+        rep_weight_limit: The same for the convolutions inside a RepConv.
         precision: ``bf16`` multiplies in bfloat16 and keeps weights in float32; ``fp32`` does all in float32.
         ema_decay: Factor of the running average of weights that is validated and kept; 0 keeps the last weights.
         gradient_clip: Largest norm of all gradients together; 0 leaves them alone.
+        accumulate: Parts that a batch is worked off in, one after the other, to save memory.
+        compile: Backend of ``torch.compile`` to run the network with, such as ``inductor``; empty runs it as it is.
         validate_every: Steps between validations; the stage's end is always validated.
         checkpoint_every: Steps between saved states.
+        picture_every: Steps between pictures of validation crops; 0 draws none.
     """
 
     name: str
@@ -86,42 +110,41 @@ class Stage:
     patch: int = 64
     arithmetic: Arithmetic = "float"
     calibration_images: int = 100
-    loss: Loss = "l1"
-    charbonnier_epsilon: float = 1e-3
-    optimiser: Optimiser = "adam"
+    losses: tuple[LossTerm, ...] = (LossTerm(name="l1"),)
+    adversary: Adversary | None = None
+    optimiser: Choice = Choice(name="Adam")
     learning_rate: float = 1e-3
-    final_learning_rate: float = 0.0
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = 0.0
-    schedule: Schedule = "cosine"
+    schedule: Choice = Choice(name="cosine")
     warmup_steps: int = 0
-    halve_every: int = 0
-    augmentations: tuple[Augmentation, ...] = ("flip", "transpose")
+    augmentations: tuple[Choice, ...] = (Choice(name="flip"), Choice(name="transpose"))
+    scales: tuple[int, ...] = ()
+    fixed_crops: int = 0
+    weight_limit: float = 0.0
+    rep_weight_limit: float = 0.0
     precision: Precision = "bf16"
     ema_decay: float = 0.999
     gradient_clip: float = 0.0
+    accumulate: int = 1
+    compile: str = ""
     validate_every: int = 5000
     checkpoint_every: int = 1000
+    picture_every: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "patch", "validate_every", "checkpoint_every"):
+        for name in ("steps", "batch", "patch", "validate_every", "checkpoint_every", "accumulate"):
             _require(getattr(self, name) >= 1, self.name, name, "1 or more", getattr(self, name))
+        for name in ("gradient_clip", "weight_limit", "rep_weight_limit", "fixed_crops", "picture_every"):
+            _require(getattr(self, name) >= 0, self.name, name, "0 or more", getattr(self, name))
         _require(self.learning_rate > 0, self.name, "learning_rate", "above 0", self.learning_rate)
         _require(0 <= self.ema_decay < 1, self.name, "ema_decay", "at least 0 and below 1", self.ema_decay)
-        _require(self.gradient_clip >= 0, self.name, "gradient_clip", "0 or more", self.gradient_clip)
         _require(0 <= self.warmup_steps <= self.steps, self.name, "warmup_steps", "0 to steps", self.warmup_steps)
-        if self.schedule == "step":
-            _require(
-                self.halve_every >= 1, self.name, "halve_every", "1 or more with schedule 'step'", self.halve_every
-            )
+        divides = self.batch % self.accumulate == 0
+        _require(divides, self.name, "accumulate", f"a divisor of the batch of {self.batch}", self.accumulate)
+        has_goal = bool(self.losses) or self.adversary is not None
+        _require(has_goal, self.name, "losses", "one term or more, or an adversary", list(self.losses))
         if self.arithmetic == "integer":
-            _require(
-                self.precision == "fp32",
-                self.name,
-                "precision",
-                "'fp32' where arithmetic is integer (bf16 cannot hold the sums)",
-                self.precision,
-            )
+            needed = "'fp32' where arithmetic is integer (bf16 cannot hold the sums)"
+            _require(self.precision == "fp32", self.name, "precision", needed, self.precision)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -132,6 +155,8 @@ class Recipe:
         name: Name of the recipe.
         description: One sentence for people.
         network: What is trained.
+        any_network: Whether the recipe is meant for other networks too.
+        starts_from: Name of the recipe whose checkpoint this one begins with; empty begins with fresh weights.
         data: What it is trained on.
         stages: What happens, in order; at least one.
         seed: Decides first weights and patches.
@@ -139,7 +164,9 @@ class Recipe:
 
     name: str
     description: str = ""
-    network: NetworkChoice
+    network: Choice
+    any_network: bool = False
+    starts_from: str = ""
     data: DataChoice = DataChoice()
     stages: tuple[Stage, ...]
     seed: int = 0
@@ -156,6 +183,11 @@ class Recipe:
         """Factor of the network, 3 where the recipe leaves it out."""
         return int(self.network.options.get("scale", 3))
 
+    @property
+    def scales(self) -> tuple[int, ...]:
+        """Every factor that images are needed for: the network's own and those that stages draw from."""
+        return tuple(sorted({self.scale, *(scale for stage in self.stages for scale in stage.scales)}))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain dictionaries, lists and numbers; ``recipe_from`` reads them back."""
         return dataclasses.asdict(self)
@@ -168,90 +200,18 @@ class Recipe:
         )
         return dataclasses.replace(self, stages=stages)
 
+    def for_network(self, name: str, options: Mapping[str, Any]) -> Recipe:
+        """Return the recipe for another network.
 
-def recipe_names() -> tuple[str, ...]:
-    """Return the names of the recipes that come with pocketsr."""
-    folder = resources.files("pocketsr") / "recipes"
-    return tuple(sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")))
-
-
-def load_recipe(name_or_path: str) -> Recipe:
-    """Read a recipe that comes with pocketsr, or one from a ``.toml`` file.
-
-    Raises:
-        UnknownNameError: No recipe has that name.
-        SettingError: The file cannot be read, or a key or value in it is wrong.
-    """
-    path = Path(name_or_path)
-    if path.suffix == ".toml":
-        if not path.is_file():
-            raise SettingError(f"there is no recipe file {path}")
-        text = path.read_text(encoding="utf-8")
-    elif name_or_path in recipe_names():
-        text = (resources.files("pocketsr") / "recipes" / f"{name_or_path}.toml").read_text(encoding="utf-8")
-    else:
-        raise UnknownNameError.among("recipe", name_or_path, recipe_names())
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingError(f"recipe {name_or_path}: not valid TOML: {error}") from error
-    return recipe_from(values)
-
-
-def recipe_from(values: Mapping[str, Any]) -> Recipe:
-    """Make a recipe from plain dictionaries, refusing unknown keys and wrong types.
-
-    >>> recipe_from({"name": "x", "network": {"name": "abpn"}, "stages": [{"name": "a", "stepps": 1}]})
-    Traceback (most recent call last):
-        ...
-    pocketsr.errors.SettingError: recipe: stages[0] has no key 'stepps'; did you mean 'steps'?
-    """
-    recipe = _read(Recipe, values, "recipe")
-    assert isinstance(recipe, Recipe)
-    return recipe
-
-
-def _read(kind: Any, value: Any, place: str) -> Any:
-    """Turn plain data into ``kind``: a dataclass, tuple, mapping, literal or plain type."""
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        if not isinstance(value, Mapping):
-            raise SettingError(f"{place}: a table is needed, not {value!r}")
-        return _read_table(kind, value, place)
-    origin = get_origin(kind)
-    if origin is tuple and isinstance(value, list | tuple):
-        inner = get_args(kind)
-        if len(inner) == 2 and inner[1] is Ellipsis:
-            return tuple(_read(inner[0], item, f"{place}[{i}]") for i, item in enumerate(value))
-        if len(inner) == len(value):
-            return tuple(_read(one, item, place) for one, item in zip(inner, value, strict=True))
-    elif origin is Literal:
-        if value in get_args(kind):
-            return value
-        raise SettingError(f"{place}: one of {', '.join(map(str, get_args(kind)))} is needed, not {value!r}")
-    elif isinstance(value, Mapping) and isinstance(origin, type) and issubclass(dict, origin):
-        return dict(value)
-    elif kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    elif isinstance(kind, type) and isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
-        return value
-    raise SettingError(f"{place}: {getattr(kind, '__name__', kind)} is needed, not {value!r}")
-
-
-def _read_table(kind: type, values: Mapping[str, Any], place: str) -> Any:
-    hints = get_type_hints(kind)
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    for key in values:
-        if key not in fields:
-            near = difflib.get_close_matches(key, fields, n=1)
-            help_ = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(fields)}"
-            name = place if place == "recipe" else f"recipe: {place}"
-            raise SettingError(f"{name} has no key {key!r}; {help_}")
-    for name, field in fields.items():
-        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        if required and name not in values:
-            raise SettingError(f"{place} lacks the key {name!r}")
-    inner = "" if place == "recipe" else f"{place}."
-    return kind(**{name: _read(hints[name], value, f"{inner}{name}") for name, value in values.items()})
+        Raises:
+            SettingError: This recipe is meant for its own network only.
+        """
+        if name != self.network.name and not self.any_network:
+            raise SettingError(
+                f"recipe {self.name!r} trains {self.network.name}, not {name}; 'common' and 'pocket' train any network"
+            )
+        kept = self.network.options if name == self.network.name else {}
+        return dataclasses.replace(self, network=Choice(name=name, options={**kept, **options}))
 
 
 def _require(good: bool, stage: str, name: str, needed: str, came: object) -> None:

@@ -1,0 +1,60 @@
+"""A thing chosen by name, with options: how recipes name losses, optimisers, degradations and the like.
+
+Knows no list of its own. Whoever holds a list of makers turns a choice into the thing itself with ``make``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from pocketsr.errors import SettingError, UnknownNameError
+
+_Thing = TypeVar("_Thing")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A name from a list, and keyword options for what stands there.
+
+    In a recipe ``"l1"`` is short for ``{ name = "l1" }``.
+
+    Attributes:
+        name: A name from the list in question.
+        options: Keyword options of that row.
+    """
+
+    name: str
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def make(kind: str, makers: Mapping[str, Callable[..., _Thing]], choice: Choice, *given: object) -> _Thing:
+    """Call the maker that a choice names with ``given`` and the choice's options.
+
+    Args:
+        kind: What is chosen, for error messages: "loss", "optimiser".
+        makers: The list.
+        choice: A row of it.
+        given: Positional arguments that come from the caller, not from the recipe.
+
+    Raises:
+        UnknownNameError: The list has no such name.
+        SettingError: That row does not take one of the options, or needs one more.
+
+    >>> make("shape", {"box": lambda *, width=1: width}, Choice(name="box", options={"widht": 2}))
+    Traceback (most recent call last):
+        ...
+    pocketsr.errors.SettingError: shape 'box' got an unexpected keyword argument 'widht'; its options: width
+    """
+    if choice.name not in makers:
+        raise UnknownNameError.among(kind, choice.name, makers)
+    maker = makers[choice.name]
+    signature = inspect.signature(maker)
+    try:
+        signature.bind(*given, **choice.options)
+    except TypeError as error:
+        names = ", ".join(list(signature.parameters)[len(given) :]) or "none"
+        raise SettingError(f"{kind} {choice.name!r} {error}; its options: {names}") from error
+    return maker(*given, **choice.options)

@@ -1,0 +1,104 @@
+"""Recipes as TOML: those that come with pocketsr, a user's own, and the readings that a recipe offers.
+
+Where a paper and its public code disagree, the recipe follows one of them and offers the other as a named reading::
+
+    [readings.paper]
+    why = "the paper halves every 200 epochs; the released weights were trained by the code's schedule"
+    stages.scratch = { steps = 1_000_000 }
+
+A reading's tables are laid over the recipe's own; its stages are found by name.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pocketsr.errors import SettingError, UnknownNameError
+from pocketsr.train.recipe import Recipe
+from pocketsr.train.tables import read_table
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Return the names of the recipes that come with pocketsr."""
+    folder = resources.files("pocketsr") / "recipes"
+    return tuple(sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")))
+
+
+def load_recipe(name_or_path: str, *, readings: Sequence[str] = ()) -> Recipe:
+    """Read a recipe that comes with pocketsr, or one from a ``.toml`` file.
+
+    Args:
+        name_or_path: Its name or file.
+        readings: Names of readings to lay over it, in order.
+
+    Raises:
+        UnknownNameError: No recipe, or no reading of it, has that name.
+        SettingError: The file cannot be read, or a key or value in it is wrong.
+    """
+    values = _values_of(name_or_path)
+    offered = values.pop("readings", {})
+    for reading in readings:
+        if reading not in offered:
+            raise UnknownNameError.among(f"reading of recipe {values.get('name', name_or_path)!r}:", reading, offered)
+        values = _overlaid(values, {key: value for key, value in offered[reading].items() if key != "why"})
+    return recipe_from(values)
+
+
+def readings_of(name_or_path: str) -> Mapping[str, str]:
+    """Return the readings that a recipe offers, and why each is there."""
+    return {name: str(reading.get("why", "")) for name, reading in _values_of(name_or_path).get("readings", {}).items()}
+
+
+def recipe_from(values: Mapping[str, Any]) -> Recipe:
+    """Make a recipe from plain dictionaries, refusing unknown keys and wrong types.
+
+    >>> recipe_from({"name": "x", "network": {"name": "abpn"}, "stages": [{"name": "a", "stepps": 1}]})
+    Traceback (most recent call last):
+        ...
+    pocketsr.errors.SettingError: recipe: stages[0] has no key 'stepps'; did you mean 'steps'?
+    """
+    recipe = read_table(Recipe, values, "recipe")
+    assert isinstance(recipe, Recipe)
+    return recipe
+
+
+def _values_of(name_or_path: str) -> dict[str, Any]:
+    path = Path(name_or_path)
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise SettingError(f"there is no recipe file {path}")
+        text = path.read_text(encoding="utf-8")
+    elif name_or_path in recipe_names():
+        text = (resources.files("pocketsr") / "recipes" / f"{name_or_path}.toml").read_text(encoding="utf-8")
+    else:
+        raise UnknownNameError.among("recipe", name_or_path, recipe_names())
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingError(f"recipe {name_or_path}: not valid TOML: {error}") from error
+
+
+def _overlaid(values: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one table over another: tables merge, stages merge by name, all else is replaced."""
+    result = dict(values)
+    for key, value in over.items():
+        below = values.get(key)
+        if key == "stages" and isinstance(value, Mapping):
+            result[key] = _overlaid_stages(values.get(key, []), value)
+        elif isinstance(value, Mapping) and isinstance(below, Mapping):
+            result[key] = _overlaid(below, value)
+        else:
+            result[key] = value
+    return result
+
+
+def _overlaid_stages(stages: Sequence[Mapping[str, Any]], over: Mapping[str, Any]) -> list[dict[str, Any]]:
+    names = [str(stage.get("name")) for stage in stages]
+    for name in over:
+        if name not in names:
+            raise UnknownNameError.among("stage", name, names)
+    return [_overlaid(stage, over.get(name, {})) for name, stage in zip(names, stages, strict=True)]
