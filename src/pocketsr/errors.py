@@ -9,6 +9,7 @@
     ├── SettingError          a setting is unknown, out of range, or clashes with another
     ├── DataError             a folder of images is empty, missing or laid out wrongly
     ├── CheckpointError       a training checkpoint cannot be read or continued
+    ├── TrainingError         training cannot go on: the loss is no number, or the disk is full
     ├── LoweringError         a network does something that a model file cannot hold
     ├── ParityError           a model file does not compute what its network computes
     └── MissingExtraError     an optional package is not installed
@@ -71,6 +72,10 @@ class DataError(PocketsrError):
 
 class CheckpointError(PocketsrError):
     """A training checkpoint cannot be read or continued."""
+
+
+class TrainingError(PocketsrError):
+    """Training cannot go on: the loss is no number, or the disk is full."""
 
 
 class LoweringError(PocketsrError):

@@ -31,6 +31,11 @@ class Network(nn.Module):
     scale: int
     channels: int = 3
 
+    @property
+    def scales(self) -> tuple[int, ...]:
+        """Every factor that ``scale`` can be set to."""
+        return (self.scale,)
+
     def folded(self) -> Self:
         """Return a plain network that computes the same: every training-only branch merged into one convolution.
 

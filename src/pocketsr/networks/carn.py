@@ -145,6 +145,11 @@ class CARN(Network):
             raise SettingError(f"this network upscales by {', '.join(self.upsamplers)}, not by {scale}")
         self._scale = scale
 
+    @property
+    def scales(self) -> tuple[int, ...]:
+        """The scales it holds."""
+        return tuple(int(scale) for scale in self.upsamplers)
+
     def forward(self, image: Tensor) -> Tensor:
         """Upscale ``(N, 3, H, W)`` to ``(N, 3, sH, sW)``; the output may pass 0..1 by a little."""
         first = self.head(self.mean.subtract(image))  # (N, width, H, W)

@@ -2,20 +2,30 @@
 
 from pocketsr.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from pocketsr.train.curve import Curve
+from pocketsr.train.distributed import Processes, join_processes
+from pocketsr.train.event import Event
 from pocketsr.train.images import to_image, to_levels, to_tensor, upscale_with
-from pocketsr.train.loop import STATE_FILE, Event, Rewrite, restore, train
-from pocketsr.train.recipe import Recipe, Stage, load_recipe, recipe_names
+from pocketsr.train.loop import Rewrite, check_recipe, network_for, restore, train
+from pocketsr.train.recipe import Recipe, Stage
+from pocketsr.train.recipe_files import load_recipe, readings_of, recipe_from, recipe_names
+from pocketsr.train.stage_run import STATE_FILE
 
 __all__ = [
     "STATE_FILE",
     "Checkpoint",
     "Curve",
     "Event",
+    "Processes",
     "Recipe",
     "Rewrite",
     "Stage",
+    "check_recipe",
+    "join_processes",
     "load_recipe",
+    "network_for",
     "read_checkpoint",
+    "readings_of",
+    "recipe_from",
     "recipe_names",
     "restore",
     "to_image",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import pickle
 from collections.abc import Mapping
@@ -10,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from pocketsr.errors import CheckpointError
-from pocketsr.train.recipe import Recipe, recipe_from
+from pocketsr.errors import CheckpointError, TrainingError
+from pocketsr.train.recipe import Recipe
+from pocketsr.train.recipe_files import recipe_from
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,7 @@ class Checkpoint:
         step: Steps done in that stage.
         network: Weights as trained.
         average: Running average of the weights: what is validated, exported and handed to the next stage.
-        optimiser: State of the optimiser; empty once a stage is done.
+        learner: What the next step depends on beside them: the optimiser's state, a discriminator.
         history: One row for each validation so far.
     """
 
@@ -37,7 +39,7 @@ class Checkpoint:
     step: int
     network: Mapping[str, Tensor]
     average: Mapping[str, Tensor]
-    optimiser: Mapping[str, Any]
+    learner: Mapping[str, Any]
     history: tuple[Mapping[str, float | str], ...]
 
     @property
@@ -45,15 +47,30 @@ class Checkpoint:
         """Whether the last stage is done."""
         return self.stage == len(self.recipe.stages) - 1 and self.step == self.recipe.stages[-1].steps
 
+    @property
+    def best_db(self) -> float | None:
+        """Return the best validation PSNR of the stage so far, None before the first."""
+        name = self.recipe.stages[self.stage].name
+        return max((float(row["psnr_db"]) for row in self.history if row["stage"] == name), default=None)
+
 
 def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write to a temporary file beside ``path`` and rename it: a killed run leaves the last whole state."""
+    """Write to a temporary file beside ``path`` and rename it: a killed run leaves the last whole state.
+
+    Raises:
+        TrainingError: The disk is full or the folder cannot be written; what ``path`` held before is still there.
+    """
     values = {field.name: getattr(checkpoint, field.name) for field in dataclasses.fields(checkpoint)}
     values["recipe"] = checkpoint.recipe.to_dict()
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        torch.save({"format": _FORMAT, **values}, temporary)
+        with temporary.open("wb") as file:
+            torch.save({"format": _FORMAT, **values}, file)
+            file.flush()
+            os.fsync(file.fileno())  # a rename may reach the disk before the bytes do
         temporary.replace(path)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+        raise TrainingError(f"{path} cannot be written: {_reason(error)}; the state saved last is whole") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -77,3 +94,46 @@ def read_checkpoint(path: Path) -> Checkpoint:
             f"{path} is not a checkpoint that pocketsr can read ({type(error).__name__}); "
             "a whole .pt of `pocketsr train` is needed"
         ) from error
+
+
+def begin_from(network: nn.Module, recipe: Recipe, path: Path) -> tuple[str, ...]:
+    """Give a fresh network the averaged weights of a checkpoint: a warm start.
+
+    Layers whose shape depends on the scale stay fresh where the scales differ.
+
+    Args:
+        network: Changed in place.
+        recipe: What it is about to be trained by.
+        path: A checkpoint of the same network, of a stage of float arithmetic.
+
+    Returns:
+        Names of the weights that stay fresh.
+
+    Raises:
+        CheckpointError: The file cannot be read, or holds another network or integer arithmetic.
+    """
+    state = read_checkpoint(path)
+    theirs = state.recipe.network
+    if theirs.name != recipe.network.name:
+        raise CheckpointError(f"{path} holds {theirs.name}; recipe {recipe.name!r} trains {recipe.network.name}")
+    if state.recipe.stages[state.stage].arithmetic != "float":
+        raise CheckpointError(f"{path} is of integer arithmetic; begin from the float stage's result beside it")
+    own = network.state_dict()
+    fresh = tuple(
+        name for name, value in own.items() if name not in state.average or state.average[name].shape != value.shape
+    )
+    if len(fresh) == len(own):
+        raise CheckpointError(f"{path} holds no weight that fits; its options are {dict(theirs.options)}")
+    same_scale = theirs.options.get("scale") == recipe.network.options.get("scale")
+    if fresh and same_scale:
+        raise CheckpointError(
+            f"{path} lacks {', '.join(fresh[:3])}{'...' if len(fresh) > 3 else ''}: it was trained with the options "
+            f"{dict(theirs.options)}, not {dict(recipe.network.options)}"
+        )
+    network.load_state_dict({**own, **{name: state.average[name] for name in own if name not in fresh}})
+    return fresh
+
+
+def _reason(error: Exception) -> str:
+    is_full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    return "the disk is full" if is_full else str(error).splitlines()[0]

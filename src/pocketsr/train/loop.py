@@ -1,4 +1,4 @@
-"""The training loop: stages in order, a checkpoint that resumes to the same bits, validation on the way.
+"""The training loop: stages in order, each from the last one's result, with a state that resumes to the same bits.
 
 Prints nothing: whoever calls it passes ``on_event``. Knows nothing of quantisation either: a stage of integer
 arithmetic begins with a rewrite of the network that the caller passes in.
@@ -6,105 +6,116 @@ arithmetic begins with a rewrite of the network that the caller passes in.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from pocketsr.data import Pair, PatchBatch, PatchSampler, stream_batches
+from pocketsr.data import Pair
 from pocketsr.errors import CheckpointError, SettingError
 from pocketsr.networks import build
-from pocketsr.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from pocketsr.train.checkpoint import Checkpoint, begin_from, read_checkpoint, write_checkpoint
+from pocketsr.train.distributed import Processes
+from pocketsr.train.event import Event
 from pocketsr.train.images import to_tensor
-from pocketsr.train.losses import loss_of
 from pocketsr.train.recipe import Recipe, Stage
-from pocketsr.train.schedule import learning_rate
-from pocketsr.train.validate import validate
+from pocketsr.train.stage_run import STATE_FILE, StageRun, Surroundings, make_learner
+from pocketsr.train.validate import validate_bicubic
 
 #: Turns the last stage's network into the next one's. The images (float ``(N, 3, H, W)``, 0..1, one size each) set its
 #: first ranges; without any, the structure is made and the ranges are loaded from a checkpoint afterwards.
 Rewrite = Callable[[nn.Module, Iterable[Tensor]], nn.Module]
 
-_STEPS_BETWEEN_EVENTS = 50
-#: File names in the folder of a run.
-STATE_FILE = "state.pt"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Event:
-    """What the loop reports.
-
-    Attributes:
-        stage: The stage that runs.
-        step: Steps done in it.
-        loss: Mean loss since the last event.
-        learning_rate: Of the last step.
-        seconds_left: Expected time to the end of the stage, validations not counted.
-        psnr_db: Validation PSNR where this event is a validation, else None.
-    """
-
-    stage: Stage
-    step: int
-    loss: float
-    learning_rate: float
-    seconds_left: float
-    psnr_db: float | None = None
-
 
 def train(
     recipe: Recipe,
-    pairs: Sequence[Pair],
+    pairs: Sequence[Pair] | Mapping[int, Sequence[Pair]],
     *,
     folder: Path,
     valid_pairs: Sequence[Pair] = (),
     resume: bool = False,
+    start: Path | None = None,
     workers: int = 1,
     rewrites: Mapping[str, Rewrite] | None = None,
+    processes: Processes | None = None,
     on_event: Callable[[Event], None] = lambda _: None,
+    on_note: Callable[[str], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Checkpoint:
     """Run a recipe from its first stage, or from where a stopped run left off.
 
     Args:
         recipe: What to do.
-        pairs: Training images, at the recipe's scale.
+        pairs: Training images, at the recipe's scale or by scale.
         folder: Where the state and each stage's result (``<stage>.pt``) are kept; made if missing.
-        valid_pairs: Images for validation, none to skip it.
+        valid_pairs: Images for validation, at the recipe's scale; none to skip it.
         resume: Continue from the folder's state.
+        start: Checkpoint to take the first weights from, for a run that does not resume.
         workers: Threads that draw patches; no influence on the result.
         rewrites: For each arithmetic but ``float``, how a network is turned to it.
-        on_event: Called every few steps and after every validation.
+        processes: The group that trains, all of which call this; None trains alone on the processor.
+        on_event: Called every few steps and after every validation, in the main process.
+        on_note: Called with a sentence that people should read, in the main process.
         should_stop: Asked after every step; when true the state is saved and the run returns.
 
     Returns:
         The last state; ``is_finished`` tells whether the recipe came to its end.
 
     Raises:
-        SettingError: The folder holds a run already, or a rewrite is missing.
-        CheckpointError: Nothing to resume, or it belongs to another recipe.
+        SettingError: The folder holds a run already, a rewrite is missing, or a setting does not fit.
+        CheckpointError: Nothing to resume or to start from, or it belongs to another recipe or network.
         DataError: No image is as large as a patch.
+        TrainingError: The loss is no number any more, or the disk is full; the state saved last is good.
     """
+    processes, rewrites = processes or Processes(), rewrites or {}
     folder.mkdir(parents=True, exist_ok=True)
-    rewrites = rewrites or {}
     state = _state_to_resume(recipe, folder) if resume else None
-    if state is None and (folder / STATE_FILE).exists():
-        raise SettingError(f"{folder} holds a run already; resume it with --resume or choose another folder")
-    first = state.stage if state else 0
+    if state is None:
+        _require_a_fresh_start(recipe, folder, start)
+    processes.wait()  # nobody writes a state before everybody has looked for one
+    around = Surroundings(
+        pairs=pairs if isinstance(pairs, Mapping) else {recipe.scale: pairs},
+        valid_pairs=valid_pairs,
+        bicubic_db=validate_bicubic(valid_pairs) if valid_pairs and processes.is_main else None,
+        folder=folder,
+        workers=workers,
+        processes=processes,
+        on_event=on_event,
+        should_stop=should_stop,
+    )
     checkpoint = state
-    for index in range(first, len(recipe.stages)):
-        network = _enter_stage(recipe, index, checkpoint, pairs, rewrites)
-        run = _StageRun(recipe, index, network, checkpoint)
-        checkpoint = run.run(pairs, valid_pairs, folder, workers, on_event, should_stop)
+    for index in range(state.stage if state else 0, len(recipe.stages)):
+        network = _enter_stage(recipe, index, checkpoint, start, around.pairs[recipe.scale], rewrites, on_note)
+        run = StageRun(recipe, index, network, checkpoint, around)
+        checkpoint = run.run()
         if checkpoint.step == recipe.stages[index].steps:
-            write_checkpoint(checkpoint, folder / f"{recipe.stages[index].name}.pt")
+            checkpoint = _finish_stage(checkpoint, around)
         if run.was_stopped:
             break
     assert checkpoint is not None
     return checkpoint
+
+
+def check_recipe(recipe: Recipe, rewrites: Mapping[str, Rewrite]) -> nn.Module:
+    """Make all that a recipe names, and return its first stage's network: what is wrong is said before images are read.
+
+    Raises:
+        SettingError: A setting does not fit what it is for.
+        UnknownNameError: Something in it does not exist.
+    """
+    first = network_for(recipe, 0, rewrites)
+    for index, stage in enumerate(recipe.stages):
+        network = first if index == 0 else network_for(recipe, index, rewrites)
+        held = getattr(network, "scales", ())
+        if not set(stage.scales) <= set(held):
+            raise SettingError(
+                f"stage {stage.name!r} draws from the scales {list(stage.scales)}; {recipe.network.name} as set up "
+                f"here holds {', '.join(map(str, held))}"
+            )
+        make_learner(recipe, index, network, Processes())
+    return first
 
 
 def network_for(recipe: Recipe, stage: int, rewrites: Mapping[str, Rewrite]) -> nn.Module:
@@ -132,12 +143,22 @@ def _rewrite(stage: Stage, rewrites: Mapping[str, Rewrite]) -> Rewrite:
     return rewrites[stage.arithmetic]
 
 
+def _require_a_fresh_start(recipe: Recipe, folder: Path, start: Path | None) -> None:
+    if (folder / STATE_FILE).exists():
+        raise SettingError(f"{folder} holds a run already; resume it with --resume or choose another folder")
+    if recipe.starts_from and start is None:
+        raise SettingError(
+            f"recipe {recipe.name!r} starts from the result of {recipe.starts_from!r}: train that first, then name its "
+            "last .pt with --from"
+        )
+
+
 def _state_to_resume(recipe: Recipe, folder: Path) -> Checkpoint:
     state = read_checkpoint(folder / STATE_FILE)
     if not _is_continuation(recipe, state):
         raise CheckpointError(
-            f"{folder} was trained with another recipe ({state.recipe.name!r} or other settings); "
-            "resume with the same one or choose another folder"
+            f"{folder} was trained with another recipe ({state.recipe.name!r} for {state.recipe.network.name}, or "
+            "other settings); resume with the same one or choose another folder"
         )
     return state
 
@@ -150,143 +171,50 @@ def _is_continuation(recipe: Recipe, state: Checkpoint) -> bool:
 
 
 def _enter_stage(
-    recipe: Recipe, index: int, state: Checkpoint | None, pairs: Sequence[Pair], rewrites: Mapping[str, Rewrite]
+    recipe: Recipe,
+    index: int,
+    state: Checkpoint | None,
+    start: Path | None,
+    pairs: Sequence[Pair],
+    rewrites: Mapping[str, Rewrite],
+    on_note: Callable[[str], None],
 ) -> nn.Module:
     """Return the stage's network: fresh, as it stood within the stage, or made from the last stage's result."""
-    if state is None:
-        return network_for(recipe, index, rewrites)
-    if state.stage == index:
+    if state is not None and state.stage == index:
         network = network_for(recipe, index, rewrites)
         network.load_state_dict(state.network)
         return network
-    network = network_for(recipe, index - 1, rewrites)
-    network.load_state_dict(state.average)
     stage = recipe.stages[index]
-    if stage.arithmetic != recipe.stages[index - 1].arithmetic:
-        images = (to_tensor(pair.low[None]) for pair in _spread(pairs, stage.calibration_images))
-        network = _rewrite(stage, rewrites)(network, images)
-    return network
+    if state is None:
+        torch.manual_seed(recipe.seed)
+        network, arithmetic = build(recipe.network.name, recipe.network.options), "float"
+        fresh = begin_from(network, recipe, start) if start else ()
+        if fresh:
+            on_note(f"{start} is of another scale; these stay fresh: {', '.join(fresh)}")
+    else:
+        network, arithmetic = restore(state, rewrites), recipe.stages[index - 1].arithmetic
+        network.train()
+    if stage.arithmetic == arithmetic:
+        return network
+    images = (to_tensor(pair.low[None]) for pair in _spread(pairs, stage.calibration_images))
+    return _rewrite(stage, rewrites)(network, images)
+
+
+def _finish_stage(checkpoint: Checkpoint, around: Surroundings) -> Checkpoint:
+    """Write the stage's result and return what the next one goes on from, the same in every process."""
+    stage = checkpoint.recipe.stages[checkpoint.stage]
+    if stage.result == "best" and checkpoint.best_db is not None:
+        best = read_checkpoint(around.folder / f"{stage.name}-best.pt")
+        checkpoint = dataclasses.replace(checkpoint, average=best.average)
+    if around.processes.is_main:
+        write_checkpoint(checkpoint, around.folder / f"{stage.name}.pt")
+        write_checkpoint(checkpoint, around.folder / STATE_FILE)
+    around.processes.wait()
+    if not around.processes.is_main:
+        checkpoint = read_checkpoint(around.folder / f"{stage.name}.pt")
+    return checkpoint
 
 
 def _spread(pairs: Sequence[Pair], count: int) -> Sequence[Pair]:
     """Return ``count`` pairs taken evenly from all."""
     return pairs[:: max(1, len(pairs) // count)][:count]
-
-
-class _StageRun:
-    """One stage at work: network, running average, optimiser, and the history so far."""
-
-    def __init__(self, recipe: Recipe, index: int, network: nn.Module, state: Checkpoint | None) -> None:
-        self.recipe, self.index, self.stage = recipe, index, recipe.stages[index]
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = copy.deepcopy(self.network)
-        kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-        self.optimiser = kinds[self.stage.optimiser](
-            [parameter for parameter in network.parameters() if parameter.requires_grad],
-            lr=self.stage.learning_rate,
-            betas=self.stage.betas,
-            weight_decay=self.stage.weight_decay,
-            fused=True,
-        )
-        self.loss = loss_of(self.stage)
-        self.step = 0
-        self.was_stopped = False
-        self.history: list[Mapping[str, float | str]] = list(state.history) if state else []
-        if state is not None and state.stage == index:
-            self.average.load_state_dict(state.average)
-            self.optimiser.load_state_dict(dict(state.optimiser))
-            self.step = state.step
-
-    def run(
-        self,
-        pairs: Sequence[Pair],
-        valid_pairs: Sequence[Pair],
-        folder: Path,
-        workers: int,
-        on_event: Callable[[Event], None],
-        should_stop: Callable[[], bool],
-    ) -> Checkpoint:
-        """Go on to the end of the stage, or until asked to stop; the state is in ``folder`` when this returns."""
-        stage = self.stage
-        sampler = PatchSampler(
-            pairs,
-            patch=stage.patch,
-            batch=stage.batch,
-            seed=self.recipe.seed * 1000 + self.index,
-            augmentations=stage.augmentations,
-        )
-        losses: list[Tensor] = []
-        began, first = time.monotonic(), self.step
-        for batch in stream_batches(sampler, self.step, stage.steps, workers=workers):
-            losses.append(self._train_step(batch))
-            is_last = self.step == stage.steps
-            is_validation = bool(valid_pairs) and (is_last or self.step % stage.validate_every == 0)
-            if is_validation or is_last or self.step % _STEPS_BETWEEN_EVENTS == 0:
-                event = Event(
-                    stage=stage,
-                    step=self.step,
-                    loss=float(torch.stack(losses).mean()),
-                    learning_rate=learning_rate(stage, self.step - 1),
-                    seconds_left=(time.monotonic() - began) / (self.step - first) * (stage.steps - self.step),
-                    psnr_db=validate(self.average, valid_pairs) if is_validation else None,
-                )
-                losses.clear()
-                self._remember(event)
-                on_event(event)
-            self.was_stopped = should_stop()
-            if self.was_stopped or is_last or self.step % stage.checkpoint_every == 0:
-                write_checkpoint(self.checkpoint(), folder / STATE_FILE)
-            if self.was_stopped:
-                break
-        return self.checkpoint()
-
-    def checkpoint(self) -> Checkpoint:
-        """Return the state after the last step."""
-        return Checkpoint(
-            recipe=self.recipe,
-            stage=self.index,
-            step=self.step,
-            network=self.network.state_dict(),
-            average=self.average.state_dict(),
-            optimiser=self.optimiser.state_dict(),
-            history=tuple(self.history),
-        )
-
-    def _train_step(self, batch: PatchBatch) -> Tensor:
-        stage = self.stage
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(stage, self.step)
-        self.optimiser.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=stage.precision == "bf16"):
-            output = self.network(to_tensor(batch.low))
-        loss = self.loss(output.float(), to_tensor(batch.high))
-        loss.backward()  # type: ignore[no-untyped-call]
-        if stage.gradient_clip:
-            nn.utils.clip_grad_norm_(self.network.parameters(), stage.gradient_clip)
-        self.optimiser.step()
-        self._update_average()
-        self.step += 1
-        return loss.detach()
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        decay = self.stage.ema_decay
-        # Early on the average follows closely; a constant decay would keep the random first weights for long.
-        decay = min(decay, (1 + self.step) / (10 + self.step))
-        for kept, new in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
-            if kept.is_floating_point():
-                kept.lerp_(new, 1 - decay)
-            else:
-                kept.copy_(new)
-
-    def _remember(self, event: Event) -> None:
-        if event.psnr_db is not None:
-            self.history.append(
-                {
-                    "stage": event.stage.name,
-                    "step": event.step,
-                    "loss": event.loss,
-                    "learning_rate": event.learning_rate,
-                    "psnr_db": event.psnr_db,
-                }
-            )

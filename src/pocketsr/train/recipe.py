@@ -16,6 +16,7 @@ from pocketsr.errors import SettingError
 Precision = Literal["fp32", "bf16"]
 Arithmetic = Literal["float", "integer"]
 Fit = Literal["crop", "resize", "refuse"]
+Result = Literal["last", "best"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,6 +88,7 @@ class Stage:
         adversary: A discriminator to train against, if any.
         optimiser: A name from ``torch.optim`` and its options.
         learning_rate: Step size at its highest.
+        learning_rate_factors: For parameter names, as shell patterns, what their step size is multiplied with.
         schedule: How the step size goes on from there.
         warmup_steps: Steps of linear rise at the start.
         augmentations: Changes drawn for each patch.
@@ -99,6 +101,8 @@ class Stage:
         gradient_clip: Largest norm of all gradients together; 0 leaves them alone.
         accumulate: Parts that a batch is worked off in, one after the other, to save memory.
         compile: Backend of ``torch.compile`` to run the network with, such as ``inductor``; empty runs it as it is.
+        result: What the stage hands on and writes as its result: its ``last`` weights, or those of the ``best``
+            validation where there are images to validate on.
         validate_every: Steps between validations; the stage's end is always validated.
         checkpoint_every: Steps between saved states.
         picture_every: Steps between pictures of validation crops; 0 draws none.
@@ -114,6 +118,7 @@ class Stage:
     adversary: Adversary | None = None
     optimiser: Choice = Choice(name="Adam")
     learning_rate: float = 1e-3
+    learning_rate_factors: Mapping[str, float] = dataclasses.field(default_factory=dict)
     schedule: Choice = Choice(name="cosine")
     warmup_steps: int = 0
     augmentations: tuple[Choice, ...] = (Choice(name="flip"), Choice(name="transpose"))
@@ -126,6 +131,7 @@ class Stage:
     gradient_clip: float = 0.0
     accumulate: int = 1
     compile: str = ""
+    result: Result = "last"
     validate_every: int = 5000
     checkpoint_every: int = 1000
     picture_every: int = 0

@@ -1,4 +1,4 @@
-"""Validation: the field's metric on a folder kept apart, through a torch network."""
+"""Validation: the field's metric on a folder kept apart, through a torch network or bicubic."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import nn
 
 from pocketsr.data import Pair
 from pocketsr.evaluate import psnr
+from pocketsr.image import resize_bicubic
 from pocketsr.train.images import upscale_with
 
 
@@ -24,3 +25,10 @@ def validate(network: nn.Module, pairs: Sequence[Pair]) -> float:
         return sum(psnr(upscale_with(network, pair.low), pair.high) for pair in pairs) / len(pairs)
     finally:
         network.train(was_training)
+
+
+def validate_bicubic(pairs: Sequence[Pair]) -> float:
+    """Return what bicubic enlarging reaches on the same terms. NaN where there are no pairs."""
+    if not pairs:
+        return math.nan
+    return sum(psnr(resize_bicubic(pair.low, *pair.high.shape[:2]), pair.high) for pair in pairs) / len(pairs)

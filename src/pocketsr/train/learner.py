@@ -1,0 +1,113 @@
+"""One step of training: a batch comes in, the network is a little better. Knows nothing of stages, files or time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pocketsr.data import PatchBatch
+from pocketsr.train.distributed import Processes, exchange
+from pocketsr.train.images import to_luma, to_tensor
+from pocketsr.train.limits import limit_weights
+from pocketsr.train.losses import make_loss
+from pocketsr.train.optimiser import make_optimiser, set_rate
+from pocketsr.train.recipe import Stage
+from pocketsr.train.schedule import rate_of
+
+
+class Learner:
+    """Trains a network on pairs of patches, as a stage says.
+
+    Args:
+        stage: Losses, optimiser, schedule, precision.
+        network: Trained in place; moved to the device of ``processes``.
+        processes: The group that trains.
+
+    Raises:
+        UnknownNameError: A loss, optimiser or schedule of that name does not exist.
+        SettingError: One of them does not take its options.
+    """
+
+    def __init__(self, stage: Stage, network: nn.Module, processes: Processes) -> None:
+        self.stage, self.processes = stage, processes
+        self.network = network.to(processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        running = torch.compile(self.network, backend=stage.compile) if stage.compile else self.network
+        assert isinstance(running, nn.Module)
+        self._running = processes.joined(running, may_skip=bool(stage.scales))
+        self._loss = make_loss(stage.losses, processes.device)
+        self._optimiser = make_optimiser(
+            stage.optimiser, self.network, stage.learning_rate, stage.learning_rate_factors
+        )
+        self._rate = rate_of(stage)
+
+    def learn(self, batch: PatchBatch, step: int) -> dict[str, Tensor]:
+        """Take one step.
+
+        Args:
+            batch: This process's part of the batch.
+            step: Steps done before.
+
+        Returns:
+            The loss (``"loss"``) and its terms, of this process's part, as scalars that carry no gradient.
+        """
+        self._optimiser.zero_grad(set_to_none=True)
+        sums: dict[str, Tensor] = {}
+        for low, high, is_last in self._parts(batch):
+            with exchange(self._running, now=is_last):
+                terms = self._terms(self._upscale(low, batch.scale), high)
+                loss = torch.stack([*terms.values()]).sum() / self.stage.accumulate
+                loss.backward()  # type: ignore[no-untyped-call]
+            _add(sums, {"loss": loss, **{name: term / self.stage.accumulate for name, term in terms.items()}})
+        self._take_step(step)
+        return sums
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the next step depends on beside the network."""
+        return {"optimiser": self._optimiser.state_dict()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state`` returned."""
+        self._optimiser.load_state_dict(state["optimiser"])
+
+    def learning_rate(self, step: int) -> float:
+        """Return the learning rate of a step."""
+        return self._rate(step)
+
+    def _terms(self, output: Tensor, high: Tensor) -> dict[str, Tensor]:
+        return self._loss.terms(output, high)
+
+    def _parts(self, batch: PatchBatch) -> Iterator[tuple[Tensor, Tensor, bool]]:
+        """Yield the batch in as many parts as the stage asks for, as tensors, and whether it is the last part."""
+        count = self.stage.accumulate
+        size = len(batch.low) // count
+        for index in range(count):
+            part = slice(index * size, (index + 1) * size)
+            yield self._images(batch.low[part]), self._images(batch.high[part]), index == count - 1
+
+    def _images(self, pixels: Any) -> Tensor:
+        images = to_tensor(pixels, self.processes.device)
+        return to_luma(images) if getattr(self.network, "channels", 3) == 1 else images
+
+    def _upscale(self, low: Tensor, scale: int) -> Tensor:
+        if self.stage.scales:
+            self.network.scale = scale  # type: ignore[assignment]
+        with torch.autocast(low.device.type, torch.bfloat16, enabled=self.stage.precision == "bf16"):
+            output: Tensor = self._running(low)
+        return output.float()
+
+    def _take_step(self, step: int) -> None:
+        stage = self.stage
+        if stage.gradient_clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), stage.gradient_clip)
+        set_rate(self._optimiser, self._rate(step))
+        self._optimiser.step()
+        if stage.weight_limit or stage.rep_weight_limit:
+            limit_weights(self.network, stage.weight_limit, stage.rep_weight_limit)
+
+
+def _add(sums: dict[str, Tensor], more: Mapping[str, Tensor]) -> None:
+    for name, value in more.items():
+        sums[name] = sums[name] + value.detach() if name in sums else value.detach()
