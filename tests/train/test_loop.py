@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import math
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from runs import equal, recipe
 
 from pocketsr.compress.integer import REWRITES, IntegerNetwork
 from pocketsr.data import Pair, load_pairs
-from pocketsr.errors import CheckpointError, SettingError
-from pocketsr.train import Checkpoint, Event, Recipe, read_checkpoint, restore, train
-from pocketsr.train.recipe import recipe_from
+from pocketsr.errors import CheckpointError, PocketsrError, SettingError, TrainingError
+from pocketsr.train import Event, check_recipe, read_checkpoint, restore, train
+from pocketsr.train.validate import validate
+
+SCRIPT = Path(__file__).with_name("train_in_group.py")
 
 
 @pytest.fixture(scope="module")
@@ -22,25 +32,6 @@ def pairs(image_folder: Path) -> tuple[Pair, ...]:
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)
-
-
-def recipe(*stages: dict[str, object]) -> Recipe:
-    common = {"batch": 2, "patch": 8, "checkpoint_every": 3, "validate_every": 4, "precision": "fp32"}
-    return recipe_from(
-        {
-            "name": "test",
-            "network": {"name": "abpn", "options": {"scale": 2, "width": 6, "depth": 1, "expansion": 4}},
-            "stages": [{**common, **stage} for stage in stages or ({"name": "a", "steps": 8},)],
-        }
-    )
-
-
-def equal(a: Checkpoint, b: Checkpoint) -> bool:
-    return all(
-        torch.equal(getattr(a, kind)[key], getattr(b, kind)[key])
-        for kind in ("network", "average")
-        for key in a.network
-    )
 
 
 def test_training_lowers_the_loss_by_a_tenth(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
@@ -140,10 +131,175 @@ def test_later_stages_may_change_before_they_begin(pairs: tuple[Pair, ...], tmp_
 
 
 def test_gradient_clipping_and_averaging_change_the_result(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
-    stage = {"name": "a", "steps": 4, "optimiser": "adamw", "weight_decay": 0.1}
+    stage = {"name": "a", "steps": 4, "optimiser": {"name": "AdamW", "options": {"weight_decay": 0.1}}}
     plain = train(recipe(stage), pairs, folder=tmp_path / "plain")
     clipped = train(recipe({**stage, "gradient_clip": 1e-9}), pairs, folder=tmp_path / "clipped")
     assert not equal(plain, clipped)
     last = train(recipe({**stage, "ema_decay": 0.0}), pairs, folder=tmp_path / "last")
     assert all(torch.equal(last.network[key], last.average[key]) for key in last.network)
     assert not all(torch.equal(plain.network[key], plain.average[key]) for key in plain.network)
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [(4, "the loss of step 6 is nan; the state saved last is good"), (5, "weights are no numbers after step 6")],
+)
+def test_numbers_that_are_none_stop_the_run_and_spare_the_good_state(
+    pairs: tuple[Pair, ...], tmp_path: Path, step: int, words: str
+) -> None:
+    bad = {"name": "piecewise", "options": {"at": [step], "factors": [math.inf]}}
+    with pytest.raises(TrainingError, match=f"stage 'a': {words}"):
+        train(recipe({"steps": 60, "schedule": bad}), pairs, folder=tmp_path)
+    state = read_checkpoint(tmp_path / "state.pt")
+    assert state.step == 3
+    assert all(torch.isfinite(value).all() for value in state.network.values())
+
+
+def test_a_full_disk_is_said_and_the_last_state_stays(
+    pairs: tuple[Pair, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved, count = torch.save, iter(range(9))
+
+    def save(*arguments: object) -> None:
+        if next(count) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        saved(*arguments)
+
+    monkeypatch.setattr(torch, "save", save)
+    with pytest.raises(TrainingError, match=r"state.pt cannot be written: the disk is full"):
+        train(recipe(), pairs, folder=tmp_path)
+    assert read_checkpoint(tmp_path / "state.pt").step == 3
+    assert [file.name for file in tmp_path.iterdir()] == ["state.pt"]
+
+
+def test_the_best_weights_are_kept_and_handed_on_where_asked(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    # The rate is so high at the end of the first stage that its last weights are worse than those before.
+    first = {
+        "name": "a",
+        "steps": 24,
+        "learning_rate": 0.3,
+        "warmup_steps": 24,
+        "validate_every": 2,
+        "ema_decay": 0.0,
+        "result": "best",
+    }
+    second = {"name": "b", "steps": 1, "learning_rate": 1e-12, "ema_decay": 0.0}
+    result = train(recipe(first, second), pairs, folder=tmp_path, valid_pairs=pairs[:2])
+    best, last = (max(row["psnr_db"] for row in result.history), result.history[-2]["psnr_db"])
+    assert last < best
+    assert result.history[-1]["psnr_db"] == pytest.approx(best, abs=1e-3)
+    kept = read_checkpoint(tmp_path / "a-best.pt")
+    assert kept.best_db == best
+    assert read_checkpoint(tmp_path / "state.pt").stage == 1
+
+
+def test_events_tell_the_terms_the_pace_and_what_bicubic_reaches(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    events: list[Event] = []
+    chosen = recipe({"losses": ["l1", {"name": "tv", "weight": 0.1}]})
+    train(chosen, pairs, folder=tmp_path, valid_pairs=pairs[:1], on_event=events.append)
+    for event in events:
+        assert event.loss == pytest.approx(sum(event.terms.values()))
+        assert event.steps_per_second > 0
+        assert 0 <= event.waiting <= 1
+        assert event.psnr_db is None or event.bicubic_db is not None
+    assert [event.step for event in events if event.psnr_db is not None] == [4, 8]
+
+
+def test_a_warm_start_begins_with_the_weights_of_another_run(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    first = train(recipe(), pairs, folder=tmp_path / "first")
+    start = tmp_path / "first" / "a.pt"
+    still = recipe({"steps": 1, "learning_rate": 1e-12})
+    second = train(still, pairs, folder=tmp_path / "second", start=start)
+    for name, value in first.average.items():
+        assert torch.allclose(second.network[name], value, atol=1e-6)
+
+
+def test_a_warm_start_across_scales_leaves_the_last_layers_fresh(image_folder: Path, tmp_path: Path) -> None:
+    train(recipe(), load_pairs(image_folder, scale=2), folder=tmp_path / "x2")
+    options = {"scale": 3, "width": 6, "depth": 1, "expansion": 4}
+    chosen = recipe({"steps": 1, "learning_rate": 1e-12}, network={"name": "abpn", "options": options})
+    notes: list[str] = []
+    start = tmp_path / "x2" / "a.pt"
+    result = train(
+        chosen,
+        load_pairs(image_folder, scale=3),
+        folder=tmp_path / "x3",
+        start=start,
+        on_note=notes.append,
+    )
+    (note,) = notes
+    assert "tail.weight" in note
+    assert "transition.weight" in note
+    kept = read_checkpoint(start).average["head.weight"]
+    assert torch.allclose(result.network["head.weight"], kept, atol=1e-6)
+
+
+def test_a_warm_start_from_something_else_is_refused(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    train(recipe(), pairs, folder=tmp_path / "abpn")
+    start = tmp_path / "abpn" / "a.pt"
+    other = recipe(network={"name": "fsrcnn", "options": {"scale": 2}})
+    with pytest.raises(CheckpointError, match="holds abpn; recipe 'test' trains fsrcnn"):
+        train(other, pairs, folder=tmp_path / "other", start=start)
+    deeper = recipe(network={"name": "abpn", "options": {"scale": 2, "width": 6, "depth": 2, "expansion": 4}})
+    with pytest.raises(CheckpointError, match=r"lacks body\.1\."):
+        train(deeper, pairs, folder=tmp_path / "deeper", start=start)
+    with pytest.raises(SettingError, match="starts from the result of 'abpn'"):
+        train(recipe(starts_from="abpn"), pairs, folder=tmp_path / "nothing")
+
+
+def test_a_single_integer_stage_begins_from_float_weights(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    train(recipe({"steps": 30}), pairs, folder=tmp_path / "float")
+    stage = {"name": "integer", "steps": 2, "arithmetic": "integer", "learning_rate": 1e-6}
+    result = train(
+        recipe(stage),
+        pairs,
+        folder=tmp_path / "integer",
+        valid_pairs=pairs,
+        start=tmp_path / "float" / "a.pt",
+        rewrites=REWRITES,
+    )
+    float_network = restore(read_checkpoint(tmp_path / "float" / "a.pt"), REWRITES)
+    assert result.history[-1]["psnr_db"] == pytest.approx(validate(float_network, pairs), abs=0.5)
+    with pytest.raises(CheckpointError, match="integer arithmetic"):
+        train(recipe(), pairs, folder=tmp_path / "back", start=tmp_path / "integer" / "integer.pt", rewrites=REWRITES)
+
+
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [
+        ({"losses": ["l3"]}, "unknown loss 'l3'"),
+        ({"optimiser": {"name": "Adam", "options": {"beta": 1}}}, "optimiser 'Adam' got an unexpected"),
+        ({"schedule": "cosinus"}, "unknown schedule 'cosinus'"),
+        ({"scales": [2, 3]}, "holds 2"),
+        ({"adversary": {"discriminator": "nobody"}}, "unknown discriminator 'nobody'"),
+        ({"arithmetic": "integer"}, "wants integer arithmetic"),
+    ],
+)
+def test_what_a_recipe_names_is_made_before_anything_else(stage: dict[str, object], words: str) -> None:
+    with pytest.raises(PocketsrError, match=words):
+        check_recipe(recipe(stage), {})
+
+
+def test_a_run_killed_at_any_moment_goes_on_from_a_whole_state(
+    pairs: tuple[Pair, ...], image_folder: Path, tmp_path: Path
+) -> None:
+    chosen = recipe({"steps": 400, "checkpoint_every": 1, "validate_every": 1000})
+    file = tmp_path / "recipe.json"
+    file.write_text(json.dumps(chosen.to_dict()))
+    folder = tmp_path / "killed"
+    command = [sys.executable, str(SCRIPT), str(file), str(image_folder), str(folder)]
+    random, steps = np.random.default_rng(0), [0]
+    for _ in range(3):
+        run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while not (folder / "state.pt").exists() or read_checkpoint(folder / "state.pt").step == steps[-1]:
+            assert run.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        time.sleep(random.uniform(0, 0.2))
+        run.kill()
+        run.wait()
+        steps.append(read_checkpoint(folder / "state.pt").step)
+    assert steps == sorted(set(steps))
+    whole = train(chosen, pairs, folder=tmp_path / "whole")
+    assert equal(whole, train(chosen, pairs, folder=folder, resume=True))

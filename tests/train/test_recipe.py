@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pocketsr.errors import SettingError, UnknownNameError
-from pocketsr.train.recipe import Recipe, load_recipe, recipe_from, recipe_names
+from pocketsr.train.recipe import Recipe
+from pocketsr.train.recipe_files import load_recipe, readings_of, recipe_from, recipe_names
 
 MINIMAL = {"name": "x", "network": {"name": "abpn"}, "stages": [{"name": "a", "steps": 10}]}
 
@@ -28,19 +29,25 @@ def test_a_recipe_survives_its_own_dictionary() -> None:
     [
         (with_stage(lerning_rate=1), "did you mean 'learning_rate'"),
         ({**MINIMAL, "netwrk": {}}, "did you mean 'network'"),
-        (with_stage(loss="l3"), "one of l1, l2, charbonnier"),
+        (with_stage(losses="l1"), r"stages\[0\].losses: "),
+        (with_stage(losses=[3]), r"stages\[0\].losses\[0\]: a table is needed"),
+        (with_stage(losses=[]), "one term or more, or an adversary"),
+        (with_stage(losses=[{"name": "l1", "wait": 1}]), "did you mean 'weight'"),
+        (with_stage(precision="fp16"), "one of fp32, bf16"),
+        (with_stage(adversary={"loss": "bce"}), "lacks the key 'discriminator'"),
+        (with_stage(batch=6, accumulate=4), "a divisor of the batch of 6"),
+        (with_stage(weight_limit=-1), "weight_limit must be 0 or more"),
         (with_stage(steps="many"), "int is needed"),
         (with_stage(steps=True), "int is needed"),
         (with_stage(batch=0), "batch must be 1 or more"),
         (with_stage(ema_decay=1.0), "below 1"),
         (with_stage(warmup_steps=11), "0 to steps"),
-        (with_stage(schedule="step"), "halve_every must be 1 or more"),
         (with_stage(arithmetic="integer"), "precision must be 'fp32'"),
-        (with_stage(augmentations=["flip", "rotate"]), r"stages\[0\].augmentations\[1\]"),
+        (with_stage(learning_rate_factors={"tail.*": "slow"}), r"learning_rate_factors.tail\.\*: float is needed"),
         ({**MINIMAL, "stages": []}, "no stages"),
         ({**MINIMAL, "stages": [MINIMAL["stages"][0]] * 2}, "different names"),
         ({"name": "x", "stages": []}, "lacks the key 'network'"),
-        ({**MINIMAL, "network": "abpn"}, "a table is needed"),
+        ({**MINIMAL, "network": 3}, "a table is needed"),
     ],
 )
 def test_nonsense_is_refused_with_a_hint(values: dict[str, object], words: str) -> None:
@@ -72,3 +79,58 @@ def test_shortening_keeps_everything_but_the_length() -> None:
     assert {stage.steps for stage in short.stages} == {20}
     assert all(stage.warmup_steps <= 20 for stage in short.stages)
     assert short.network == recipe.network
+
+
+def test_a_bare_name_stands_for_a_choice_without_options() -> None:
+    stage = recipe_from(with_stage(losses=["l1", {"name": "tv", "weight": 0.5}], optimiser="SGD")).stages[0]
+    assert [(term.name, term.weight) for term in stage.losses] == [("l1", 1.0), ("tv", 0.5)]
+    assert (stage.optimiser.name, dict(stage.optimiser.options)) == ("SGD", {})
+
+
+READINGS = """
+name = "mine"
+network = "abpn"
+[[stages]]
+name = "a"
+steps = 3
+schedule = { name = "step", options = { every = 10, factor = 0.5 } }
+[[stages]]
+name = "b"
+steps = 4
+[readings.long]
+why = "the paper trains longer"
+stages.b = { steps = 400 }
+stages.a.schedule.options = { every = 20 }
+[readings.wide]
+network = { options = { width = 32 } }
+[readings.wrong]
+stages.c = { steps = 1 }
+"""
+
+
+def test_a_reading_is_laid_over_the_recipe(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(READINGS)
+    assert readings_of(str(file)) == {"long": "the paper trains longer", "wide": "", "wrong": ""}
+    plain, both = load_recipe(str(file)), load_recipe(str(file), readings=["long", "wide"])
+    assert [stage.steps for stage in plain.stages] == [3, 4]
+    assert [stage.steps for stage in both.stages] == [3, 400]
+    assert both.stages[0].schedule.options == {"every": 20, "factor": 0.5}
+    assert both.network.options == {"width": 32}
+    with pytest.raises(UnknownNameError, match="reading 'lon'; did you mean 'long'"):
+        load_recipe(str(file), readings=["lon"])
+    with pytest.raises(UnknownNameError, match="unknown stage 'c'"):
+        load_recipe(str(file), readings=["wrong"])
+
+
+def test_only_recipes_for_any_network_take_another() -> None:
+    one = recipe_from(MINIMAL)
+    with pytest.raises(SettingError, match="trains abpn, not fsrcnn"):
+        one.for_network("fsrcnn", {})
+    assert one.for_network("abpn", {"scale": 2}).scale == 2
+    any_ = recipe_from({**MINIMAL, "any_network": True})
+    assert any_.for_network("fsrcnn", {"scale": 4}).network.name == "fsrcnn"
+
+
+def test_scales_are_all_that_images_are_needed_for() -> None:
+    assert recipe_from(with_stage(scales=[4, 2])).scales == (2, 3, 4)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pocketsr.errors import MissingExtraError
-from pocketsr.train.loop import Event
+from pocketsr.train.event import Event
 
 CSV_FILE, PICTURE_FILE = "curve.csv", "curve.png"
 _COLUMNS = ("stage", "step", "loss", "learning_rate", "psnr_db")

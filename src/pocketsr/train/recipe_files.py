@@ -43,7 +43,7 @@ def load_recipe(name_or_path: str, *, readings: Sequence[str] = ()) -> Recipe:
     offered = values.pop("readings", {})
     for reading in readings:
         if reading not in offered:
-            raise UnknownNameError.among(f"reading of recipe {values.get('name', name_or_path)!r}:", reading, offered)
+            raise UnknownNameError.among("reading", reading, offered)
         values = _overlaid(values, {key: value for key, value in offered[reading].items() if key != "why"})
     return recipe_from(values)
 
@@ -87,6 +87,8 @@ def _overlaid(values: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, A
     result = dict(values)
     for key, value in over.items():
         below = values.get(key)
+        if isinstance(below, str) and isinstance(value, Mapping):
+            below = {"name": below}  # what a bare name is short for
         if key == "stages" and isinstance(value, Mapping):
             result[key] = _overlaid_stages(values.get(key, []), value)
         elif isinstance(value, Mapping) and isinstance(below, Mapping):

@@ -41,7 +41,7 @@ class SOAP(torch.optim.Optimizer):
         params: Iterable[Any],
         lr: float = 3e-3,
         betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-12,
+        eps: float = 1e-8,
         basis_beta: float = 0.95,
         basis_every: int = 10,
         largest: int = 2048,

@@ -189,11 +189,14 @@ class StageRun:
         self._gone.clear()
         for number, loss in enumerate(rows["loss"].tolist(), self.step - len(rows["loss"]) + 1):
             if not math.isfinite(loss):
-                raise TrainingError(
-                    f"stage {self.stage.name!r}: the loss of step {number} is {loss}; the state saved last is good. "
-                    "Try a lower learning rate, a longer warm-up or gradient_clip"
-                )
+                raise self._diverged(f"the loss of step {number} is {loss}")
         return {name: float(row.mean()) for name, row in rows.items()}
+
+    def _diverged(self, what: str) -> TrainingError:
+        return TrainingError(
+            f"stage {self.stage.name!r}: {what}; the state saved last is good. "
+            "Try a lower learning rate, a longer warm-up or gradient_clip"
+        )
 
     def _remember(self, event: Event) -> None:
         assert event.psnr_db is not None
@@ -209,6 +212,8 @@ class StageRun:
             draw_pictures(self.average, self.around.valid_pairs, path)
 
     def _save(self, name: str) -> None:
+        if not all(parameter.isfinite().all() for parameter in self.learner.network.parameters()):
+            raise self._diverged(f"weights are no numbers after step {self.step}")
         if self.around.processes.is_main:
             write_checkpoint(self.checkpoint(), self.around.folder / name)
 
