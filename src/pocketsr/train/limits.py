@@ -1,9 +1,9 @@
 """Limits on weights: SCSRN's constraint, kept by projection after every step.
 
 Source:
-    SCSRN §III-C: kernels within ±2, those of a RepConv within ±3, so that 8 bits spread evenly over them. Biases
-    are not mentioned there and stay free. Whether the paper limits the factors of a RepConv or the kernel they collapse to is
-    not said: in a float stage the factors are what is trained, in an integer stage the collapsed kernel is, and each
+    SCSRN §III-C: kernels within ±2, those of a RepConv within ±3, so that 8 bits spread evenly over them. Biases are
+    not mentioned there and stay free. Whether the paper limits the factors of a RepConv or the kernel they collapse to
+    is not said: in a float stage the factors are what is trained, in an integer stage the collapsed kernel is, and each
     stage has its own limits.
 """
 
