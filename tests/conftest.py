@@ -34,3 +34,17 @@ def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image += random.normal(0, 4, image.shape)
         Image.fromarray(np.clip(image, 0, 255).astype(np.uint8)).save(folder / f"{index}.png")
     return folder
+
+
+@pytest.fixture(scope="session")
+def vgg19_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """VGG-19's convolutions in a file as torchvision writes it, with random weights."""
+    import torch
+
+    from pocketsr.train.losses.perceptual import features_up_to
+
+    torch.manual_seed(0)
+    layers = features_up_to("conv5_4", relu=False)
+    file = tmp_path_factory.mktemp("vgg") / "vgg19.pth"
+    torch.save({f"features.{key}": value for key, value in layers.state_dict().items()}, file)
+    return file
