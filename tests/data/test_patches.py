@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pocketsr.choice import Choice
 from pocketsr.data import Pair, PatchSampler, load_pairs, stream_batches
 from pocketsr.errors import DataError
 from pocketsr.image import downscale
@@ -27,9 +28,13 @@ def sampler(pairs: list[Pair], **options: object) -> PatchSampler:
     return PatchSampler(pairs, **{"patch": 12, "batch": 5, "seed": 1, **options})
 
 
+def choices(*names: str) -> tuple[Choice, ...]:
+    return tuple(Choice(name=name) for name in names)
+
+
 def test_both_sides_of_a_patch_show_the_same_place(pairs: list[Pair]) -> None:
     for step in range(20):
-        batch = sampler(pairs, augmentations=("flip", "transpose", "shuffle_colours")).batch_at(step)
+        batch = sampler(pairs, augmentations=choices("flip", "transpose", "shuffle-colours")).batch_at(step)
         assert batch.low.shape == (5, 12, 12, 3)
         assert np.array_equal(batch.high, batch.low.repeat(3, axis=1).repeat(3, axis=2))
 
@@ -54,7 +59,7 @@ def test_augmentations_reach_every_symmetry_and_only_those_asked_for(pairs: list
     seen = {augmentations: set() for augmentations in ((), ("flip",), ("flip", "transpose"))}
     for augmentations, patches in seen.items():
         for step in range(40):
-            patches.add(sampler(one, patch=9, batch=1, augmentations=augmentations).batch_at(step).low.tobytes())
+            patches.add(sampler(one, patch=9, batch=1, augmentations=choices(*augmentations)).batch_at(step).low.tobytes())
     assert [len(patches) for patches in seen.values()] == [1, 4, 8]
 
 

@@ -1,6 +1,22 @@
 """Training data: folders of images become streams of patch pairs. Numpy only; knows nothing of torch."""
 
-from pocketsr.data.pairs import Pair, load_pairs
-from pocketsr.data.patches import Augmentation, PatchBatch, PatchSampler, stream_batches
+from pocketsr.data.augment import AUGMENTATIONS
+from pocketsr.data.degrade import DEGRADATIONS, make_degradation
+from pocketsr.data.layout import find_layout, has_part
+from pocketsr.data.pairs import Fit, Pair, load_pairs, load_scales
+from pocketsr.data.patches import PatchBatch, PatchSampler, stream_batches
 
-__all__ = ["Augmentation", "Pair", "PatchBatch", "PatchSampler", "load_pairs", "stream_batches"]
+__all__ = [
+    "AUGMENTATIONS",
+    "DEGRADATIONS",
+    "Fit",
+    "Pair",
+    "PatchBatch",
+    "PatchSampler",
+    "find_layout",
+    "has_part",
+    "load_pairs",
+    "load_scales",
+    "make_degradation",
+    "stream_batches",
+]

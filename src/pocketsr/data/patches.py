@@ -1,119 +1,162 @@
-"""Patches: random aligned crops of pairs, turned and mirrored, as 8-bit batches.
+"""Patches: random aligned crops of pairs, changed as the recipe says, as 8-bit batches.
 
-A batch is a pure function of seed and step, so any number of workers gives the same stream and a resumed run goes on
-with the very patches it would have seen.
+Each patch of a batch is a pure function of seed, step and its place in the batch. Any number of threads gives the same
+stream, a resumed run goes on with the very patches it would have seen, and processes that share a batch draw its parts.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from pocketsr.choice import Choice, make
+from pocketsr.data.augment import AUGMENTATIONS, Augmentation, Patch
+from pocketsr.data.degrade import Pixels, Step, make_degradation
 from pocketsr.data.pairs import Pair
-from pocketsr.errors import DataError
+from pocketsr.errors import DataError, SettingError
 
-#: Each is applied with probability one half, to both sides of a pair alike.
-Augmentation = Literal["flip", "transpose", "shuffle_colours"]
+_SYMMETRIES = (Choice(name="flip"), Choice(name="transpose"))
 
 
 @dataclasses.dataclass(frozen=True)
 class PatchBatch:
-    """One batch.
+    """One batch, or one process's part of it.
 
     Attributes:
         low: uint8 ``(N, P, P, 3)`` RGB.
         high: uint8 ``(N, scale·P, scale·P, 3)`` RGB.
+        scale: Factor between them.
     """
 
-    low: npt.NDArray[np.uint8]
-    high: npt.NDArray[np.uint8]
+    low: Pixels
+    high: Pixels
+    scale: int
 
 
 class PatchSampler:
     """Draws batches of patches from pairs.
 
     Args:
-        pairs: Where to draw from; a pair is drawn in proportion to its pixels.
+        pairs: Where to draw from, at one scale or by scale; of several, one is drawn for each batch. A pair is drawn in
+            proportion to its pixels.
         patch: Side of a patch in low-resolution pixels.
-        batch: Patches in a batch.
+        batch: Patches in a batch, over all processes.
         seed: Equal seeds give equal streams.
-        augmentations: Which symmetries to use: ``flip`` mirrors rows and columns independently, ``transpose`` swaps
-            them, ``shuffle_colours`` permutes the channels.
+        augmentations: Changes of each patch, in order.
+        fixed_crops: Draw that many patches with their changes, and repeat them for ever; 0 draws fresh ones.
+        rank: Number of this process among
+        world: that many, each of which draws every ``world``-th patch.
+        degradation: Make the low side of each patch from its high side by these steps; None takes it from the pair.
 
     Raises:
         DataError: No pair is as large as a patch.
+        SettingError: The batch cannot be shared out evenly, or an augmentation does not fit.
+        UnknownNameError: An augmentation or degradation does not exist.
     """
 
     def __init__(
         self,
-        pairs: Sequence[Pair],
+        pairs: Sequence[Pair] | Mapping[int, Sequence[Pair]],
         *,
         patch: int,
         batch: int,
         seed: int,
-        augmentations: Sequence[Augmentation] = ("flip", "transpose"),
+        augmentations: Sequence[Choice] = _SYMMETRIES,
+        fixed_crops: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        degradation: Sequence[Choice] | None = None,
     ) -> None:
-        self._pairs = [pair for pair in pairs if min(pair.low.shape[:2]) >= patch]
-        if not self._pairs:
-            raise DataError(
-                f"no training image has {patch}×{patch} low-resolution pixels; use a smaller patch or larger images"
-            )
-        self._scale = self._pairs[0].high.shape[0] // self._pairs[0].low.shape[0]
+        if batch % world:
+            raise SettingError(f"a batch of {batch} cannot be shared out evenly to {world} processes")
+        by_scale = pairs if isinstance(pairs, Mapping) else {_scale_of(pairs): pairs}
+        self._sources = [_Source(scale, found, patch) for scale, found in sorted(by_scale.items())]
+        #: Images that are smaller than a patch and not drawn from, over all scales.
+        self.left_out = sum(source.left_out for source in self._sources)
         self._patch, self._batch, self._seed = patch, batch, seed
-        self._augmentations = frozenset(augmentations)
+        self._changes = [make("augmentation", AUGMENTATIONS, choice) for choice in augmentations]
+        if degradation is None and any(choice.name == "rotate-any" for choice in augmentations):
+            raise SettingError("augmentation 'rotate-any' needs patches degraded after it: degrade_patches = true")
+        self._fixed_crops, self._rank, self._world = fixed_crops, rank, world
+        self._degradations: Mapping[int, Step] = (
+            {} if degradation is None else {scale: make_degradation(degradation, scale) for scale in by_scale}
+        )
+
+    def batch_at(self, step: int) -> PatchBatch:
+        """Return this process's part of the batch of that step; the same one whenever it is asked for."""
+        source = self._sources[0]
+        if len(self._sources) > 1:
+            random = np.random.default_rng([self._seed, step, self._batch])  # places end below the batch
+            source = self._sources[int(random.integers(len(self._sources)))]
+        places = range(self._rank, self._batch, self._world)
+        size = self._patch
+        low = np.empty((len(places), size, size, 3), np.uint8)
+        high = np.empty((len(places), size * source.scale, size * source.scale, 3), np.uint8)
+        for index, place in enumerate(places):
+            patch = self._draw(source, step, place)
+            assert patch.low is not None
+            low[index], high[index] = patch.low, patch.high
+        return PatchBatch(low, high, source.scale)
+
+    def _draw(self, source: _Source, step: int, place: int) -> Patch:
+        """Draw the patch at one place of a batch."""
+        if self._fixed_crops:
+            random = np.random.default_rng([self._seed, (step * self._batch + place) % self._fixed_crops])
+        else:
+            random = np.random.default_rng([self._seed, step, place])
+        degrade = self._degradations.get(source.scale)
+
+        def crop() -> Patch:
+            return source.crop(random, with_low=degrade is None)
+
+        patch = _changed(crop(), self._changes, random, crop)
+        return patch if degrade is None else dataclasses.replace(patch, low=degrade(patch.high, random))
+
+
+class _Source:
+    """Pairs of one scale, and how to crop them."""
+
+    def __init__(self, scale: int, pairs: Sequence[Pair], patch: int) -> None:
+        self.scale, self._patch = scale, patch
+        self._pairs = [pair for pair in pairs if min(pair.low.shape[:2]) >= patch]
+        self.left_out = len(pairs) - len(self._pairs)
+        if not self._pairs:
+            sides = max((pair.low.shape[:2] for pair in pairs), key=min, default=(0, 0))
+            raise DataError(
+                f"no training image has {patch}×{patch} low-resolution pixels at ×{scale}; the largest of {len(pairs)} "
+                f"has {sides[0]}×{sides[1]}: use a smaller patch or larger images"
+            )
         areas = np.array([pair.low.shape[0] * pair.low.shape[1] for pair in self._pairs], np.float64)
         self._cumulative = np.cumsum(areas) / areas.sum()
 
-    def batch_at(self, step: int) -> PatchBatch:
-        """Return the batch of that step; the same one whenever it is asked for."""
-        random = np.random.default_rng([self._seed, step])
-        size, scale = self._patch, self._scale
-        low = np.empty((self._batch, size, size, 3), np.uint8)
-        high = np.empty((self._batch, size * scale, size * scale, 3), np.uint8)
-        for index in range(self._batch):
-            pair = self._pairs[min(int(np.searchsorted(self._cumulative, random.random())), len(self._pairs) - 1)]
-            top = int(random.integers(pair.low.shape[0] - size + 1))
-            left = int(random.integers(pair.low.shape[1] - size + 1))
-            change = self._draw_change(random)
-            low[index] = change(pair.low[top : top + size, left : left + size])
-            top, left = top * scale, left * scale
-            high[index] = change(pair.high[top : top + size * scale, left : left + size * scale])
-        return PatchBatch(low, high)
-
-    def _draw_change(self, random: np.random.Generator) -> _Change:
-        """Draw one set of symmetries: always the same count of numbers, so that options do not shift the stream."""
-        rows, columns, transpose, shuffle = random.random(4) < 0.5
-        order = random.permutation(3)
-        flips, shuffles = "flip" in self._augmentations, "shuffle_colours" in self._augmentations
-        return _Change(
-            rows=flips and bool(rows),
-            columns=flips and bool(columns),
-            transpose="transpose" in self._augmentations and bool(transpose),
-            colours=tuple(int(channel) for channel in order) if shuffles and shuffle else (0, 1, 2),
-        )
+    def crop(self, random: np.random.Generator, *, with_low: bool) -> Patch:
+        """Cut a random patch, as views of the images."""
+        size, scale = self._patch, self.scale
+        pair = self._pairs[min(int(np.searchsorted(self._cumulative, random.random())), len(self._pairs) - 1)]
+        top = int(random.integers(pair.low.shape[0] - size + 1))
+        left = int(random.integers(pair.low.shape[1] - size + 1))
+        low = pair.low[top : top + size, left : left + size] if with_low else None
+        top, left = top * scale, left * scale
+        return Patch(low, pair.high[top : top + size * scale, left : left + size * scale], scale)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Change:
-    rows: bool
-    columns: bool
-    transpose: bool
-    colours: tuple[int, ...]
+def _changed(
+    patch: Patch, changes: Sequence[Augmentation], random: np.random.Generator, crop: Callable[[], Patch]
+) -> Patch:
+    """Change a patch; one that it is blended with goes through the changes before."""
+    for index, change in enumerate(changes):
+        patch = change(patch, random, lambda index=index: _changed(crop(), changes[:index], random, crop))  # type: ignore[misc]
+    return patch
 
-    def __call__(self, patch: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        if self.rows:
-            patch = patch[::-1]
-        if self.columns:
-            patch = patch[:, ::-1]
-        if self.transpose:
-            patch = patch.transpose(1, 0, 2)
-        return patch if self.colours == (0, 1, 2) else patch[..., list(self.colours)]
+
+def _scale_of(pairs: Sequence[Pair]) -> int:
+    if not pairs:
+        raise DataError("there are no training images")
+    return int(pairs[0].high.shape[0] // pairs[0].low.shape[0])
 
 
 def stream_batches(sampler: PatchSampler, start: int, stop: int, *, workers: int = 1) -> Iterator[PatchBatch]:

@@ -81,7 +81,7 @@ class AdversarialLearner(Learner):
             with exchange(self._running_discriminator, now=is_last):
                 fake, real = self._judged(self._running_discriminator, output, high)
                 loss = self._adversarial_loss.of_discriminator(fake, real) / self.stage.accumulate
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         set_rate(self._discriminator_optimiser, self._discriminator_rate(step))
         self._discriminator_optimiser.step()

@@ -93,7 +93,7 @@ class Learner:
 
     def _upscale(self, low: Tensor, scale: int) -> Tensor:
         if self.stage.scales:
-            self.network.scale = scale  # type: ignore[assignment]
+            self.network.scale = scale
         with torch.autocast(low.device.type, torch.bfloat16, enabled=self.stage.precision == "bf16"):
             output: Tensor = self._running(low)
         return output.float()
