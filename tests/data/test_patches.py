@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pocketsr.choice import Choice
 from pocketsr.data import Pair, PatchSampler, load_pairs, stream_batches
-from pocketsr.errors import DataError
+from pocketsr.errors import DataError, SettingError
 from pocketsr.image import downscale
 
 
@@ -59,7 +61,9 @@ def test_augmentations_reach_every_symmetry_and_only_those_asked_for(pairs: list
     seen = {augmentations: set() for augmentations in ((), ("flip",), ("flip", "transpose"))}
     for augmentations, patches in seen.items():
         for step in range(40):
-            patches.add(sampler(one, patch=9, batch=1, augmentations=choices(*augmentations)).batch_at(step).low.tobytes())
+            patches.add(
+                sampler(one, patch=9, batch=1, augmentations=choices(*augmentations)).batch_at(step).low.tobytes()
+            )
     assert [len(patches) for patches in seen.values()] == [1, 4, 8]
 
 
@@ -87,3 +91,54 @@ def test_shrinking_adds_smaller_pairs(image_folder: Path) -> None:
     assert [pair.high.shape[:2] for pair in pairs[:2]] == [(96, 108), (48, 54)]
     with pytest.raises(DataError, match="above 0"):
         load_pairs(image_folder, scale=3, shrink=(1.5,))
+
+
+@given(world=st.integers(1, 4), step=st.integers(0, 50))
+@settings(max_examples=20, deadline=None)
+def test_processes_draw_the_parts_of_one_batch(pairs: list[Pair], world: int, step: int) -> None:
+    whole = sampler(pairs, batch=12).batch_at(step)
+    for rank in range(world):
+        part = sampler(pairs, batch=12, rank=rank, world=world).batch_at(step)
+        assert np.array_equal(part.low, whole.low[rank::world])
+        assert np.array_equal(part.high, whole.high[rank::world])
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused(pairs: list[Pair]) -> None:
+    with pytest.raises(SettingError, match="a batch of 5 cannot be shared out evenly to 2 processes"):
+        sampler(pairs, world=2)
+
+
+def test_of_several_scales_one_is_drawn_for_each_batch(pairs: list[Pair]) -> None:
+    twice = [Pair(pair.low, pair.low.repeat(2, axis=0).repeat(2, axis=1), "x") for pair in pairs]
+    both = {2: twice, 3: pairs}
+    scales = []
+    for step in range(40):
+        batch, part = (sampler(both, batch=4, world=world).batch_at(step) for world in (1, 2))  # type: ignore[arg-type]
+        assert np.array_equal(batch.high, batch.low.repeat(batch.scale, axis=1).repeat(batch.scale, axis=2))
+        assert part.scale == batch.scale
+        scales.append(batch.scale)
+    assert 10 < scales.count(2) < 30
+
+
+def test_fixed_crops_come_again_and_again(pairs: list[Pair]) -> None:
+    chosen = sampler(pairs, batch=3, fixed_crops=6)
+    first, second, third = (chosen.batch_at(step).low for step in range(3))
+    assert np.array_equal(first, third)
+    assert not np.array_equal(first, second)
+
+
+def test_patches_degraded_by_themselves_are_drawn_anew(pairs: list[Pair]) -> None:
+    noise = [Choice(name="bicubic"), Choice(name="noise")]
+    chosen = sampler(pairs, fixed_crops=0, augmentations=(), degradation=noise)
+    batch = chosen.batch_at(0)
+    assert all(
+        np.abs(low.astype(int) - downscale(high, 3)).std() < 10 and not np.array_equal(low, downscale(high, 3))
+        for low, high in zip(batch.low, batch.high, strict=True)
+    )
+    assert np.array_equal(batch.low, chosen.batch_at(0).low)
+
+
+def test_images_that_are_too_small_are_counted(pairs: list[Pair]) -> None:
+    assert sampler(pairs).left_out == 1
+    with pytest.raises(DataError, match=r"no training image has 40×40 .* at ×3; the largest of 3 has 20×24"):
+        sampler(pairs, patch=40)

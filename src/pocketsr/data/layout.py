@@ -52,7 +52,7 @@ def find_layout(folder: Path, part: Part = "train") -> Layout:
     high = (named or sides)[0]
     name = high.name.removesuffix(_HIGH) + _LOW
     # Unpacking each scale's archive gives DIV2K_train_LR_bicubic/X2; by some tools one more folder around it.
-    low = next((inner for inner in (folder / name, folder / name / name) if inner.is_dir()), None)
+    low = next((inner for inner in (folder / name / name, folder / name) if inner.is_dir()), None)
     return Layout(high, low)
 
 
