@@ -16,10 +16,8 @@ def network() -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 1))
 
 
-@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize("name", sorted(OPTIMISERS.keys() - {"Muon"}))  # torch's Muon takes matrices only
 def test_every_optimiser_lowers_a_loss(name: str) -> None:
-    if name == "Muon":
-        pytest.skip("torch's Muon takes matrices only, and kernels are not")
     chosen, image = network(), torch.rand(2, 3, 6, 6)
     optimiser = make_optimiser(Choice(name=name), chosen, 1e-2, {})
     losses = []

@@ -34,4 +34,5 @@ def main(recipe_file: str, images: str, folder: str, steps: str = "0") -> None:
         )
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])
