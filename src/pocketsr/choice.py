@@ -29,6 +29,15 @@ class Choice:
     name: str
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
+    def __str__(self) -> str:
+        """Return the name with its options, for people.
+
+        >>> print(Choice(name="step", options={"every": 100, "factor": 0.5}))
+        step(every=100, factor=0.5)
+        """
+        options = ", ".join(f"{key}={value}" for key, value in self.options.items())
+        return f"{self.name}({options})" if options else self.name
+
 
 def make(kind: str, makers: Mapping[str, Callable[..., _Thing]], choice: Choice, *given: object) -> _Thing:
     """Call the maker that a choice names with ``given`` and the choice's options.

@@ -91,7 +91,7 @@ def test_pairs_that_do_not_match_are_named(div2k: Path, spoil: Callable[[Path], 
 
 
 def test_folders_without_the_part_asked_for_are_refused(div2k: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no folder"):
+    with pytest.raises(DataError, match="none is not a folder"):
         load_pairs(tmp_path / "none", scale=2)
     (div2k / "DIV2K_valid_HR").rename(div2k / "other_HR")
     with pytest.raises(DataError, match="none of them is the valid part"):

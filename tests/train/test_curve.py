@@ -16,7 +16,11 @@ def event(stage: str, step: int, psnr_db: float | None = None) -> Event:
         loss=1 / step,
         learning_rate=1e-3,
         seconds_left=1,
+        terms={"l1": 0.5, "tv": 0.25},
+        steps_per_second=20,
+        waiting=0.01,
         psnr_db=psnr_db,
+        bicubic_db=None if psnr_db is None else 28.25,
     )
 
 
@@ -26,9 +30,10 @@ def test_rows_beyond_the_resumed_step_are_dropped(tmp_path: Path) -> None:
         curve.add(event(stage, step))
     Curve(tmp_path, stage="b", step=50).add(event("b", 75, 30.5))
     rows = (tmp_path / "curve.csv").read_text().splitlines()
-    assert rows[0] == "stage,step,loss,learning_rate,psnr_db"
+    assert rows[0] == "stage,step,loss,learning_rate,psnr_db,bicubic_db,steps_per_second,waiting,terms"
     assert [row.split(",")[:2] for row in rows[1:]] == [["a", "50"], ["a", "100"], ["b", "50"], ["b", "75"]]
-    assert rows[-1].endswith(",30.5000")
+    assert rows[-1].endswith(",30.5000,28.2500,20.00,0.010,l1=0.5 tv=0.25")
+    assert rows[1].endswith(",,,20.00,0.010,l1=0.5 tv=0.25")
 
 
 def test_a_new_run_starts_an_empty_curve(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def facts(name: str, entry: NetworkEntry, scale: int) -> dict[str, Any]:
         "network": name,
         "scale": scale,
         "parameters": entry.parameters[scale],
-        **{f"gmacs_{frame}": _gmacs(graph, scale, size) for frame, size in _FRAMES.items()},
+        **{f"gmacs_{frame}": gmacs(graph, scale, size) for frame, size in _FRAMES.items()},
         "receptive_field": _reach(graph),
         "float32": not entry.not_float32,
         "int8": not entry.not_int8,
@@ -84,7 +84,7 @@ def _graph(name: str, scale: int) -> Graph | None:
         return None
 
 
-def _gmacs(graph: Graph | None, scale: int, size: tuple[int, int]) -> float | None:
+def gmacs(graph: Graph | None, scale: int, size: tuple[int, int]) -> float | None:
     """Return operations for a frame; where it is no whole number of low-resolution pixels, in proportion."""
     if graph is None:
         return None

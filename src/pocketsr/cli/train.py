@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,29 +14,54 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pocketsr.train import Curve, Event
+    from pocketsr.data import Pair
+    from pocketsr.train import Checkpoint, Processes, Recipe
 
 
 @click.command()
 @click.argument("recipe")
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of high-resolution images.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of images, or one laid out as DIV2K.")
 @click.option("--valid", type=click.Path(path_type=Path), help="Folder of images kept apart, for the curve.")
+@click.option(
+    "--reading", "readings", multiple=True, help="Follow another reading of the paper that the recipe offers."
+)
+@click.option("--network", help="Train another network; for recipes that are meant for any.")
+@click.option("-s", "--scale", type=click.IntRange(2, 4), help="Train for another scale.")
+@click.option("--from", "start", type=click.Path(path_type=Path), help="Begin with the weights of a checkpoint.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the run [default: runs/RECIPE].")
-@click.option("--resume", is_flag=True, help="Go on where the run in that folder stopped.")
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value="always",
+    default="never",
+    type=click.Choice(["always", "auto", "never"]),
+    help="Go on where the run in that folder stopped; with auto, or begin if there is none.",
+)
 @click.option("--steps", type=click.IntRange(min=1), help="Cut every stage to at most this many steps.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, how large it is and how long it takes.")
+@click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]), help="[default: auto]")
+@click.option("--compile", "backend", help="Run the network through torch.compile with this backend (inductor).")
 @click.option("-t", "--threads", type=click.IntRange(min=1), help="Processor threads [default: all].")
 def command(
     recipe: str,
-    data: Path,
+    data: Path | None,
     valid: Path | None,
+    readings: tuple[str, ...],
+    network: str | None,
+    scale: int | None,
+    start: Path | None,
     output: Path | None,
-    resume: bool,
+    resume: str,
     steps: int | None,
+    dry_run: bool,
+    device: str,
+    backend: str | None,
     threads: int | None,
 ) -> None:
     """Train a network: RECIPE is a name that comes with pocketsr or a .toml file.
 
-    Ctrl-C saves the state and stops; --resume goes on from there to the same bits.
+    Ctrl-C saves the state and stops; --resume goes on from there to the same bits. Several processes train together
+    under torchrun: torchrun --nproc-per-node 2 -m pocketsr train RECIPE ...
     """
     from rich.console import Console
 
@@ -44,43 +69,141 @@ def command(
 
     torch = import_torch()
     from pocketsr.compress.integer import REWRITES
-    from pocketsr.data import load_pairs
-    from pocketsr.train import STATE_FILE, Curve, load_recipe, read_checkpoint, train
-    from pocketsr.train.loop import network_for
+    from pocketsr.train import check_recipe, join_processes, load_recipe, readings_of
 
     if threads is not None:
         torch.set_num_threads(threads)
-    chosen = load_recipe(recipe)
-    if steps is not None:
-        chosen = chosen.shortened(steps)
-    network_for(chosen, 0, REWRITES)  # what is wrong with it is said before images are read
-    folder = output or Path("runs") / chosen.name
-    console = Console(stderr=True)
-    console.print(f"{chosen.name}: reading images from {data}", highlight=False)
-    pairs = load_pairs(data, scale=chosen.scale, shrink=chosen.data.shrink)
-    valid_pairs = load_pairs(valid, scale=chosen.scale) if valid else ()
-    folder.mkdir(parents=True, exist_ok=True)
-    state = read_checkpoint(folder / STATE_FILE) if resume else None
-    if state is None and (folder / STATE_FILE).exists():
-        raise click.UsageError(f"{folder} holds a run already: add --resume, or choose another folder with -o")
-    curve = Curve(folder, stage=chosen.stages[state.stage].name if state else None, step=state.step if state else 0)
-    with _stop_on_signal() as should_stop, _Progress(console, curve) as progress:
-        result = train(
-            chosen,
-            pairs,
-            folder=folder,
-            valid_pairs=valid_pairs,
-            resume=resume,
-            rewrites=REWRITES,
-            on_event=progress.show,
-            should_stop=should_stop,
-        )
-    curve.draw()
+    chosen = _changed(load_recipe(recipe, readings=readings), network, scale, steps, backend)
+    if dry_run:
+        from pocketsr.cli.train_plan import plan
+
+        check_recipe(chosen, REWRITES)
+        with join_processes(device) as processes:
+            for line in plan(chosen, readings_of(recipe), processes):
+                click.echo(line)
+        return
+    if data is None:
+        raise click.UsageError("--data FOLDER says which images to train on; --dry-run needs none")
+    check_recipe(chosen, REWRITES)  # what is wrong with it is said before images are read
+    folder = output or Path("runs") / _run_name(chosen, load_recipe(recipe), readings)
+    with join_processes(device) as processes:
+        console = Console(stderr=True, quiet=not processes.is_main)
+        pairs, valid_pairs = _images(chosen, data, valid, console)
+        result = _train(chosen, pairs, valid_pairs, folder, resume, start, processes, console)
     if not result.is_finished:
         stage = chosen.stages[result.stage].name
         console.print(f"stopped in stage {stage!r} at step {result.step}; the same command with --resume goes on")
         raise SystemExit(130)
-    click.echo(folder / f"{chosen.stages[-1].name}.pt")
+    if processes.is_main:
+        click.echo(folder / f"{chosen.stages[-1].name}.pt")
+
+
+def _changed(recipe: Recipe, network: str | None, scale: int | None, steps: int | None, backend: str | None) -> Recipe:
+    """Return the recipe as the options have it."""
+    import dataclasses
+
+    options = {} if scale is None else {"scale": scale}
+    if network is not None or options:
+        recipe = recipe.for_network(network or recipe.network.name, options)
+    if steps is not None:
+        recipe = recipe.shortened(steps)
+    if backend is not None:
+        stages = tuple(dataclasses.replace(stage, compile=backend) for stage in recipe.stages)
+        recipe = dataclasses.replace(recipe, stages=stages)
+    return recipe
+
+
+def _run_name(recipe: Recipe, plain: Recipe, readings: Sequence[str]) -> str:
+    """Return a name for the run that tells it from others of the same recipe."""
+    parts = [recipe.name, *readings]
+    if recipe.network.name != plain.network.name:
+        parts.append(recipe.network.name)
+    if recipe.network != plain.network and recipe.scale != plain.scale:
+        parts.append(f"x{recipe.scale}")
+    return "-".join(parts)
+
+
+def _images(
+    recipe: Recipe, data: Path, valid: Path | None, console: Console
+) -> tuple[Mapping[int, Sequence[Pair]], Sequence[Pair]]:
+    """Read the images to train on, and those to validate on if there are any."""
+    from pocketsr.data import has_part, load_pairs, load_scales
+
+    console.print(f"{recipe.name}: reading images from {data}", highlight=False, soft_wrap=True)
+    choice = recipe.data
+    pairs = load_scales(
+        data,
+        scales=recipe.scales,
+        shrink=choice.shrink,
+        degradation=choice.degradation,
+        fit=choice.fit,
+        seed=recipe.seed,
+    )
+    for stage in recipe.stages:
+        scales = stage.scales or (recipe.scale,)
+        small = [pair for scale in scales for pair in pairs[scale] if min(pair.low.shape[:2]) < stage.patch]
+        if small:
+            words = f"{len(small)} images are smaller than a patch of {stage.patch}×{stage.patch}"
+            console.print(f"stage {stage.name!r}: {words} and are left out", highlight=False)
+    options = {"scale": recipe.scale, "degradation": choice.degradation, "seed": recipe.seed}
+    if valid is not None:
+        return pairs, load_pairs(valid, part="valid" if has_part(valid, "valid") else "train", **options)  # type: ignore[arg-type]
+    return pairs, load_pairs(data, part="valid", **options) if has_part(data, "valid") else ()  # type: ignore[arg-type]
+
+
+def _train(
+    recipe: Recipe,
+    pairs: Mapping[int, Sequence[Pair]],
+    valid_pairs: Sequence[Pair],
+    folder: Path,
+    resume: str,
+    start: Path | None,
+    processes: Processes,
+    console: Console,
+) -> Checkpoint:
+    from pocketsr.cli.train_panel import TrainPanel
+    from pocketsr.compress.integer import REWRITES
+    from pocketsr.train import STATE_FILE, Curve, Event, read_checkpoint, train
+    from pocketsr.train.tensorboard import TensorBoard
+
+    resumes = resume == "always" or (resume == "auto" and (folder / STATE_FILE).exists())
+    state = read_checkpoint(folder / STATE_FILE) if resumes else None
+    if state is None and (folder / STATE_FILE).exists():
+        raise click.UsageError(f"{folder} holds a run already: add --resume, or choose another folder with -o")
+    folder.mkdir(parents=True, exist_ok=True)
+    processes.wait()  # nobody begins to write before everybody has looked
+    curve = board = None
+    if processes.is_main:
+        stage = recipe.stages[min(state.stage, len(recipe.stages) - 1)].name if state else None
+        curve, board = Curve(folder, stage=stage, step=state.step if state else 0), TensorBoard(folder)
+    with _stop_on_signal() as should_stop, TrainPanel(console, recipe) as panel:
+
+        def on_event(event: Event) -> None:
+            assert curve is not None
+            assert board is not None
+            curve.add(event)
+            board.add(event)
+            panel.show(event)
+            if event.psnr_db is not None:
+                curve.draw()
+
+        result = train(
+            recipe,
+            pairs,
+            folder=folder,
+            valid_pairs=valid_pairs,
+            resume=resumes,
+            start=start,
+            rewrites=REWRITES,
+            processes=processes,
+            on_event=on_event,
+            on_note=panel.note,
+            should_stop=should_stop,
+        )
+    if curve is not None and board is not None:
+        curve.draw()
+        board.close()
+    return result
 
 
 @contextmanager
@@ -100,44 +223,3 @@ def _stop_on_signal() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-class _Progress:
-    """A live line on a terminal, a line for each validation elsewhere; the curve is kept either way."""
-
-    def __init__(self, console: Console, curve: Curve) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-        self._console, self._curve = console, curve
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[words]}"),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._stage = ""
-        self._psnr = ""
-
-    def __enter__(self) -> _Progress:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def show(self, event: Event) -> None:
-        """Take one event of the training loop."""
-        self._curve.add(event)
-        if event.stage.name != self._stage:
-            self._stage = event.stage.name
-            self._task = self._bar.add_task(self._stage, total=event.stage.steps, words="")
-        if event.psnr_db is not None:
-            self._psnr = f", {event.psnr_db:.3f} dB"
-            self._curve.draw()
-        minutes = event.seconds_left / 60
-        words = f"loss {event.loss:.5f}{self._psnr}, {minutes:.1f} min left"
-        self._bar.update(self._task, completed=event.step, words=words)
-        if not self._console.is_terminal and event.psnr_db is not None:
-            self._console.print(f"{self._stage} {event.step}/{event.stage.steps}: {words}", highlight=False)

@@ -42,7 +42,7 @@ def find_layout(folder: Path, part: Part = "train") -> Layout:
         DataError: The folder is missing, or holds several sides of high resolution and none is that part.
     """
     if not folder.is_dir():
-        raise DataError(f"there is no folder {folder}; a folder of images is needed")
+        raise DataError(f"{folder} is not a folder; a folder of images is needed")
     sides = sorted(inner for inner in folder.iterdir() if inner.is_dir() and inner.name.endswith(_HIGH))
     named = [side for side in sides if part in side.name]
     if not sides:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +13,7 @@ from pocketsr.errors import MissingExtraError
 from pocketsr.train.event import Event
 
 CSV_FILE, PICTURE_FILE = "curve.csv", "curve.png"
-_COLUMNS = ("stage", "step", "loss", "learning_rate", "psnr_db")
+_COLUMNS = ("stage", "step", "loss", "learning_rate", "psnr_db", "bicubic_db", "steps_per_second", "waiting", "terms")
 
 
 class Curve:
@@ -31,14 +33,16 @@ class Curve:
             csv.writer(file).writerows([_COLUMNS, *kept])
 
     def add(self, event: Event) -> None:
-        """Append one row; the PSNR column stays empty where the event is no validation."""
-        psnr = "" if event.psnr_db is None else f"{event.psnr_db:.4f}"
-        row = (event.stage.name, event.step, f"{event.loss:.6g}", f"{event.learning_rate:.4g}", psnr)
+        """Append one row; the PSNR columns stay empty where the event is no validation."""
+        decibels = ("" if value is None else f"{value:.4f}" for value in (event.psnr_db, event.bicubic_db))
+        terms = " ".join(f"{name}={value:.6g}" for name, value in event.terms.items())
+        row = (event.stage.name, event.step, f"{event.loss:.6g}", f"{event.learning_rate:.4g}", *decibels)
+        row = (*row, f"{event.steps_per_second:.2f}", f"{event.waiting:.3f}", terms)
         with self._path.open("a", newline="", encoding="utf-8") as file:
             csv.writer(file).writerow(row)
 
     def draw(self) -> Path:
-        """Draw loss and validation PSNR over all steps as ``curve.png``.
+        """Draw loss, and validation PSNR beside that of bicubic, over all steps as ``curve.png``.
 
         Raises:
             MissingExtraError: matplotlib is not installed.
@@ -47,16 +51,18 @@ class Curve:
             from matplotlib.figure import Figure
         except ImportError as error:
             raise MissingExtraError.for_extra("matplotlib", "train") from error
-        steps, losses, psnr_steps, psnrs = self._points()
+        points = self._points()
         figure = Figure(figsize=(8, 4.5), layout="constrained")
         axes = figure.add_subplot()
-        axes.semilogy(steps, losses, color="tab:grey", linewidth=0.8, label="loss")
+        axes.semilogy(points.steps, points.losses, color="tab:grey", linewidth=0.8, label="loss")
         axes.set_xlabel("step")
-        axes.set_ylabel("training loss (0..1)")
-        if psnrs:
+        axes.set_ylabel("training loss")
+        if points.psnrs:
             right = axes.twinx()
-            right.plot(psnr_steps, psnrs, color="tab:blue", marker=".", label="validation")
+            right.plot(points.psnr_steps, points.psnrs, color="tab:blue", marker=".", label="validation")
+            right.axhline(points.bicubic, color="tab:blue", linestyle="--", linewidth=0.8, label="bicubic")
             right.set_ylabel("validation PSNR (dB, RGB)")
+            right.legend(loc="lower right")
         target = self._folder / PICTURE_FILE
         temporary = target.with_name(f".{os.getpid()}.{target.name}")
         try:
@@ -87,20 +93,27 @@ class Curve:
                 return
             yield row
 
-    def _points(self) -> tuple[list[int], list[float], list[int], list[float]]:
-        """Return steps and losses, and steps and PSNRs, with steps counted on from stage to stage."""
-        steps: list[int] = []
-        losses: list[float] = []
-        psnr_steps: list[int] = []
-        psnrs: list[float] = []
+    def _points(self) -> _Points:
+        """Return what is drawn, with steps counted on from stage to stage."""
+        points = _Points()
         before, last_stage, last_step = 0, "", 0
-        for stage, step, loss, _, psnr in self._rows():
+        for stage, step, loss, _, psnr, bicubic, *_ in self._rows():
             if stage != last_stage:
                 before, last_stage = before + last_step, stage
             last_step = int(step)
-            steps.append(before + last_step)
-            losses.append(float(loss))
+            points.steps.append(before + last_step)
+            points.losses.append(float(loss))
             if psnr:
-                psnr_steps.append(before + last_step)
-                psnrs.append(float(psnr))
-        return steps, losses, psnr_steps, psnrs
+                points.psnr_steps.append(before + last_step)
+                points.psnrs.append(float(psnr))
+                points.bicubic = float(bicubic) if bicubic else math.nan
+        return points
+
+
+@dataclasses.dataclass
+class _Points:
+    steps: list[int] = dataclasses.field(default_factory=list)
+    losses: list[float] = dataclasses.field(default_factory=list)
+    psnr_steps: list[int] = dataclasses.field(default_factory=list)
+    psnrs: list[float] = dataclasses.field(default_factory=list)
+    bicubic: float = math.nan

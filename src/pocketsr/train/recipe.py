@@ -53,6 +53,10 @@ class LossTerm(Choice):
 
     weight: float = 1.0
 
+    def __str__(self) -> str:
+        """Return the term with its weight, for people."""
+        return super().__str__() if self.weight == 1 else f"{self.weight:g} · {super().__str__()}"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Adversary:
