@@ -127,28 +127,20 @@ def _images(
     recipe: Recipe, data: Path, valid: Path | None, console: Console
 ) -> tuple[Mapping[int, Sequence[Pair]], Sequence[Pair]]:
     """Read the images to train on, and those to validate on if there are any."""
-    from pocketsr.data import has_part, load_pairs, load_scales
+    from pocketsr.data import has_part
+    from pocketsr.train.load import load_training, load_validation
 
     console.print(f"{recipe.name}: reading images from {data}", highlight=False, soft_wrap=True)
-    choice = recipe.data
-    pairs = load_scales(
-        data,
-        scales=recipe.scales,
-        shrink=choice.shrink,
-        degradation=choice.degradation,
-        fit=choice.fit,
-        seed=recipe.seed,
-    )
+    pairs = load_training(recipe, data)
     for stage in recipe.stages:
         scales = stage.scales or (recipe.scale,)
         small = [pair for scale in scales for pair in pairs[scale] if min(pair.low.shape[:2]) < stage.patch]
         if small:
             words = f"{len(small)} images are smaller than a patch of {stage.patch}×{stage.patch}"
             console.print(f"stage {stage.name!r}: {words} and are left out", highlight=False)
-    options = {"scale": recipe.scale, "degradation": choice.degradation, "seed": recipe.seed}
-    if valid is not None:
-        return pairs, load_pairs(valid, part="valid" if has_part(valid, "valid") else "train", **options)  # type: ignore[arg-type]
-    return pairs, load_pairs(data, part="valid", **options) if has_part(data, "valid") else ()  # type: ignore[arg-type]
+    if valid is None and not has_part(data, "valid"):
+        return pairs, ()
+    return pairs, load_validation(recipe, valid or data)
 
 
 def _train(

@@ -36,7 +36,7 @@ def pil_bicubic(scale: int) -> Step:
     def shrink(image: Pixels, _: np.random.Generator) -> Pixels:
         height, width = image.shape[0] // scale, image.shape[1] // scale
         cropped = Image.fromarray(np.ascontiguousarray(image[: height * scale, : width * scale]))
-        return np.asarray(cropped.resize((width, height), Image.Resampling.BICUBIC))
+        return np.array(cropped.resize((width, height), Image.Resampling.BICUBIC))
 
     return shrink
 
@@ -57,7 +57,7 @@ def jpeg(scale: int, *, quality: Range = 90, subsampling: str = "4:2:0") -> Step
         file = io.BytesIO()
         chosen = round(_drawn(low, high, random))
         Image.fromarray(np.ascontiguousarray(image)).save(file, "JPEG", quality=chosen, subsampling=subsampling)
-        return np.asarray(Image.open(file))
+        return np.array(Image.open(file))
 
     return compress
 
@@ -73,7 +73,7 @@ def blur(scale: int, *, sigma: Range = 1.0) -> Step:  # noqa: ARG001
 
     def soften(image: Pixels, random: np.random.Generator) -> Pixels:
         picture = Image.fromarray(np.ascontiguousarray(image))
-        return np.asarray(picture.filter(ImageFilter.GaussianBlur(_drawn(low, high, random))))
+        return np.array(picture.filter(ImageFilter.GaussianBlur(_drawn(low, high, random))))
 
     return soften
 
