@@ -1,4 +1,4 @@
-"""Writes the tables of README.md from the result files, and the table of networks from the networks themselves.
+"""Writes the tables of README.md from the result files, and the pages of networks and recipes from what they list.
 
 ``--check`` only says whether they are current.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 
+import recipes_page
 import record
 from click.testing import CliRunner
 
@@ -15,6 +16,7 @@ from pocketsr.cli import main as pocketsr
 
 README = record.ROOT / "README.md"
 NETWORKS = record.ROOT / "docs" / "reference" / "networks.md"
+RECIPES = record.ROOT / "docs" / "reference" / "recipes.md"
 BEGIN, END = "<!-- results -->", "<!-- end results -->"
 
 
@@ -89,7 +91,11 @@ def current(text: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    pages = {README: current(README.read_text(encoding="utf-8")), NETWORKS: networks_page()}
+    pages = {
+        README: current(README.read_text(encoding="utf-8")),
+        NETWORKS: networks_page(),
+        RECIPES: recipes_page.page(),
+    }
     if "--check" in arguments:
         return int(any(not path.exists() or path.read_text(encoding="utf-8") != text for path, text in pages.items()))
     for path, text in pages.items():
