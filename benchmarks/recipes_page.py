@@ -15,20 +15,21 @@ _HEAD = """\
 Written by `make docs` from `src/pocketsr/recipes`. How to run one: [Train](../guides/train.md).
 
 A recipe is a paper's training as data. Its numbers are the paper's or the authors' code's, epochs counted in steps.
-Where paper and code part, the recipe follows the one that made the published weights where that can be known, and offers
-the other as a *reading* (`--reading NAME`). What is not the paper's: everything trains in bfloat16 with float32 weights
-but integer stages, which are float32, and quantisation-aware stages train the int8 file's own arithmetic instead of fake
-quantisation. Learning rates, weights and limits mean what they mean in the paper; where a loss lives on 0..255 there and
-on 0..1 here, the optimiser's epsilon and the weights of terms are converted (the files say so).
+Where paper and code part, the recipe follows the one that made the published weights where that can be known, and
+offers the other as a *reading* (`--reading NAME`). What is not the paper's: everything trains in bfloat16 with
+float32 weights but integer stages, which are float32, and quantisation-aware stages train the int8 file's own
+arithmetic instead of fake quantisation. Learning rates, weights and limits mean what they mean in the paper; where a
+loss lives on 0..255 there and on 0..1 here, the optimiser's epsilon and the weights of terms are converted (the files
+say so).
 
 **Licences.** DIV2K, Flickr2K, ImageNet and the 91 images may be used for academic research only, and whether weights
-trained on them may be used otherwise is disputed. Recipes that name them mark their weights `LicenseRef-academic-only`:
-no licence of SPDX's list but a warning, which goes into every file made from them. Trained with `--data` on images of
-your own the word is wrong: copy the recipe and set `[data]`. The weights that come with pocketsr are `abpn-x3`'s and are
-Apache-2.0.
+trained on them may be used otherwise is disputed. Recipes that name them mark their weights
+`LicenseRef-academic-only`: no licence of SPDX's list but a warning, which goes into every file made from them.
+Trained with `--data` on images of your own the word is wrong: copy the recipe and set `[data]`. The weights that come
+with pocketsr are `abpn-x3`'s and are Apache-2.0.
 
-**Left out.** ETDS and SPAN: ETDS trains its image stream by a loss of its own with weights held still at first, and of
-SPAN's training nothing certain was gathered; `common` trains both.
+**Left out.** ETDS and SPAN: ETDS trains its image stream by a loss of its own with weights held still at first, and
+of SPAN's training nothing certain was gathered; `common` trains both.
 """
 
 
