@@ -74,6 +74,8 @@ def train(
     state = _state_to_resume(recipe, folder) if resume else None
     if state is None:
         _require_a_fresh_start(recipe, folder, start)
+    if len(recipe.stages) > 1:  # what is wrong with a later stage is not found out hours from now
+        check_recipe(recipe, rewrites)
     processes.wait()  # nobody writes a state before everybody has looked for one
     around = Surroundings(
         pairs=pairs if isinstance(pairs, Mapping) else {recipe.scale: pairs},

@@ -107,6 +107,7 @@ class StageRun:
                 self._draw_pictures()
             if is_saved:
                 self._save(STATE_FILE)
+                self._restart_clock()
             if self.was_stopped:
                 break
         return self.checkpoint()
