@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 
+import recipe_keys_page
 import recipes_page
 import record
 from click.testing import CliRunner
@@ -17,6 +18,7 @@ from pocketsr.cli import main as pocketsr
 README = record.ROOT / "README.md"
 NETWORKS = record.ROOT / "docs" / "reference" / "networks.md"
 RECIPES = record.ROOT / "docs" / "reference" / "recipes.md"
+RECIPE_KEYS = record.ROOT / "docs" / "reference" / "recipe-keys.md"
 BEGIN, END = "<!-- results -->", "<!-- end results -->"
 
 
@@ -95,6 +97,7 @@ def main(arguments: list[str]) -> int:
         README: current(README.read_text(encoding="utf-8")),
         NETWORKS: networks_page(),
         RECIPES: recipes_page.page(),
+        RECIPE_KEYS: recipe_keys_page.page(),
     }
     if "--check" in arguments:
         return int(any(not path.exists() or path.read_text(encoding="utf-8") != text for path, text in pages.items()))

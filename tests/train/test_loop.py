@@ -264,6 +264,11 @@ def test_a_single_integer_stage_begins_from_float_weights(pairs: tuple[Pair, ...
         train(recipe(), pairs, folder=tmp_path / "back", start=tmp_path / "integer" / "integer.pt", rewrites=REWRITES)
 
 
+def test_a_recipe_that_leaves_out_a_scale_other_than_3_is_refused() -> None:
+    with pytest.raises(SettingError, match="rtsrn upscales by 2 unless told otherwise"):
+        check_recipe(recipe(network="rtsrn"), {})
+
+
 @pytest.mark.parametrize(
     ("stage", "words"),
     [

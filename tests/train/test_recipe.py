@@ -103,6 +103,8 @@ stages.b = { steps = 400 }
 stages.a.schedule.options = { every = 20 }
 [readings.wide]
 network = { options = { width = 32 } }
+[readings.cosine]
+stages.a.schedule = { name = "cosine", options = { final = 1e-5 } }
 [readings.wrong]
 stages.c = { steps = 1 }
 """
@@ -111,12 +113,14 @@ stages.c = { steps = 1 }
 def test_a_reading_is_laid_over_the_recipe(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(READINGS)
-    assert readings_of(str(file)) == {"long": "the paper trains longer", "wide": "", "wrong": ""}
+    assert readings_of(str(file)) == {"long": "the paper trains longer", "wide": "", "cosine": "", "wrong": ""}
     plain, both = load_recipe(str(file)), load_recipe(str(file), readings=["long", "wide"])
     assert [stage.steps for stage in plain.stages] == [3, 4]
     assert [stage.steps for stage in both.stages] == [3, 400]
     assert both.stages[0].schedule.options == {"every": 20, "factor": 0.5}
     assert both.network.options == {"width": 32}
+    another = load_recipe(str(file), readings=["cosine"]).stages[0].schedule
+    assert (another.name, another.options) == ("cosine", {"final": 1e-5})  # step's options are no options of cosine
     with pytest.raises(UnknownNameError, match="reading 'lon'; did you mean 'long'"):
         load_recipe(str(file), readings=["lon"])
     with pytest.raises(UnknownNameError, match="unknown stage 'c'"):

@@ -102,8 +102,13 @@ def _changed(recipe: Recipe, network: str | None, scale: int | None, steps: int 
     """Return the recipe as the options have it."""
     import dataclasses
 
-    options = {} if scale is None else {"scale": scale}
-    if network is not None or options:
+    from pocketsr.networks import NETWORKS
+
+    if network is not None and scale is None and network in NETWORKS:  # the recipe's scale if it has that, else its own
+        scales = NETWORKS[network].scales
+        scale = recipe.scale if recipe.scale in scales else scales[-1]
+    if network is not None or scale is not None:
+        options = {} if scale is None else {"scale": scale}
         recipe = recipe.for_network(network or recipe.network.name, options)
     if steps is not None:
         recipe = recipe.shortened(steps)

@@ -110,6 +110,11 @@ def check_recipe(recipe: Recipe, rewrites: Mapping[str, Rewrite]) -> nn.Module:
     first = network_for(recipe, 0, rewrites)
     for index, stage in enumerate(recipe.stages):
         network = first if index == 0 else network_for(recipe, index, rewrites)
+        if getattr(network, "scale", recipe.scale) != recipe.scale:
+            raise SettingError(
+                f"{recipe.network.name} upscales by {network.scale} unless told otherwise, and recipe {recipe.name!r} "
+                "does not say: give its network the option scale"
+            )
         held = getattr(network, "scales", ())
         if not set(stage.scales) <= set(held):
             raise SettingError(

@@ -6,7 +6,8 @@ Where a paper and its public code disagree, the recipe follows one of them and o
     why = "the paper halves every 200 epochs; the released weights were trained by the code's schedule"
     stages.scratch = { steps = 1_000_000 }
 
-A reading's tables are laid over the recipe's own; its stages are found by name.
+A reading's tables are laid over the recipe's own; its stages are found by name. Another name with options replaces a
+choice; another name alone keeps the options.
 """
 
 from __future__ import annotations
@@ -89,13 +90,19 @@ def _overlaid(values: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, A
         below = values.get(key)
         if isinstance(below, str) and isinstance(value, Mapping):
             below = {"name": below}  # what a bare name is short for
+        is_other = isinstance(value, Mapping) and isinstance(below, Mapping) and _names_another(value, below)
         if key == "stages" and isinstance(value, Mapping):
             result[key] = _overlaid_stages(values.get(key, []), value)
-        elif isinstance(value, Mapping) and isinstance(below, Mapping):
+        elif isinstance(value, Mapping) and isinstance(below, Mapping) and not is_other:
             result[key] = _overlaid(below, value)
         else:
             result[key] = value
     return result
+
+
+def _names_another(value: Mapping[str, Any], below: Mapping[str, Any]) -> bool:
+    """Whether one choice is of another thing than the other, and says its options itself."""
+    return "name" in value and value["name"] != below.get("name") and "options" in below and "options" in value
 
 
 def _overlaid_stages(stages: Sequence[Mapping[str, Any]], over: Mapping[str, Any]) -> list[dict[str, Any]]:
