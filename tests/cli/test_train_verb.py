@@ -99,13 +99,12 @@ def test_another_network_scale_and_reading_name_the_run(
     recipe: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(recipe.parent)
-    done = pocketsr(
-        recipe, "--data", image_folder, "--network", "fsrcnn", "--scale", 3, "--reading", "long", "--steps", 1, "-t", 1
-    )
+    options = ("--network", "fsrcnn", "--scale", 3, "--reading", "long", "--steps", 1, "--seed", 7)
+    done = pocketsr(recipe, "--data", image_folder, *options, "-t", 1)
     assert done.exit_code == 0, done.output
     assert done.stdout == "runs/small-long-fsrcnn-x3/second.pt\n"
     state = read_checkpoint(Path("runs/small-long-fsrcnn-x3/second.pt"))
-    assert (state.recipe.network.name, state.recipe.scale, state.step) == ("fsrcnn", 3, 1)
+    assert (state.recipe.network.name, state.recipe.scale, state.recipe.seed, state.step) == ("fsrcnn", 3, 7, 1)
 
 
 def test_a_warm_start_across_scales_is_said(recipe: Path, image_folder: Path) -> None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     type=click.Choice(["always", "auto", "never"]),
     help="Go on where the run in that folder stopped; with auto, or begin if there is none.",
 )
+@click.option("--seed", type=click.IntRange(min=0), help="Other first weights and patches than the recipe's.")
 @click.option("--steps", type=click.IntRange(min=1), help="Cut every stage to at most this many steps.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, how large it is and how long it takes.")
 @click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]), help="[default: auto]")
@@ -52,6 +53,7 @@ def command(
     start: Path | None,
     output: Path | None,
     resume: str,
+    seed: int | None,
     steps: int | None,
     dry_run: bool,
     device: str,
@@ -73,7 +75,7 @@ def command(
 
     if threads is not None:
         torch.set_num_threads(threads)
-    chosen = _changed(load_recipe(recipe, readings=readings), network, scale, steps, backend)
+    chosen = _changed(load_recipe(recipe, readings=readings), network, scale, seed, steps, backend)
     if dry_run:
         from pocketsr.cli.train_plan import plan
 
@@ -98,7 +100,14 @@ def command(
         click.echo(folder / f"{chosen.stages[-1].name}.pt")
 
 
-def _changed(recipe: Recipe, network: str | None, scale: int | None, steps: int | None, backend: str | None) -> Recipe:
+def _changed(
+    recipe: Recipe,
+    network: str | None,
+    scale: int | None,
+    seed: int | None,
+    steps: int | None,
+    backend: str | None,
+) -> Recipe:
     """Return the recipe as the options have it."""
     import dataclasses
 
@@ -110,6 +119,8 @@ def _changed(recipe: Recipe, network: str | None, scale: int | None, steps: int 
     if network is not None or scale is not None:
         options = {} if scale is None else {"scale": scale}
         recipe = recipe.for_network(network or recipe.network.name, options)
+    if seed is not None:
+        recipe = dataclasses.replace(recipe, seed=seed)
     if steps is not None:
         recipe = recipe.shortened(steps)
     if backend is not None:
