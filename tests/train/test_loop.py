@@ -123,6 +123,14 @@ def test_only_the_same_recipe_resumes(pairs: tuple[Pair, ...], tmp_path: Path) -
         train(recipe(), pairs, folder=tmp_path, resume=True)
 
 
+def test_how_often_a_run_is_looked_at_may_change_on_the_way(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    whole = train(recipe(), pairs, folder=tmp_path / "whole")
+    asked = iter([False] * 4 + [True])
+    train(recipe(), pairs, folder=tmp_path / "parts", should_stop=lambda: next(asked))
+    other = recipe({"validate_every": 3, "checkpoint_every": 1, "compile": "eager"})
+    assert equal(whole, train(other, pairs, folder=tmp_path / "parts", resume=True))
+
+
 def test_later_stages_may_change_before_they_begin(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
     first = {"name": "a", "steps": 4}
     train(recipe(first), pairs, folder=tmp_path)

@@ -173,8 +173,15 @@ def _state_to_resume(recipe: Recipe, folder: Path) -> Checkpoint:
 def _is_continuation(recipe: Recipe, state: Checkpoint) -> bool:
     """Whether all that decided the state is the same; stages still to come may differ."""
     begun, past = state.recipe, state.stage + 1
-    same_past = begun.stages[:past] == recipe.stages[:past]
+    same_past = [_deciding(stage) for stage in begun.stages[:past]] == [
+        _deciding(stage) for stage in recipe.stages[:past]
+    ]
     return same_past and (begun.network, begun.data, begun.seed) == (recipe.network, recipe.data, recipe.seed)
+
+
+def _deciding(stage: Stage) -> Stage:
+    """Return the stage less what has no part in the result: how often it is looked at, and what it is run by."""
+    return dataclasses.replace(stage, compile="", validate_every=1, checkpoint_every=1, picture_every=0)
 
 
 def _enter_stage(
