@@ -16,7 +16,7 @@ from rich.console import Console
 
 from pocketsr.cli import main
 from pocketsr.cli.train_panel import TrainPanel
-from pocketsr.train import Event, read_checkpoint, recipe_from
+from pocketsr.train import Event, read_checkpoint, recipe_from, recipe_names
 
 RECIPE = """
 name = "small"
@@ -68,6 +68,11 @@ def test_a_dry_run_says_what_will_be_done_and_writes_nothing(recipe: Path) -> No
     ):
         assert words in done.stdout
     assert list(recipe.parent.iterdir()) == [recipe]
+
+
+def test_help_names_every_recipe() -> None:
+    words = " ".join(pocketsr("--help").stdout.split())
+    assert f"Recipes: {', '.join(recipe_names())}." in words.replace("- ", "-")
 
 
 def test_a_run_says_what_it_does_in_lines_and_leaves_its_pictures(recipe: Path, image_folder: Path) -> None:

@@ -6,6 +6,7 @@ import signal
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,13 @@ if TYPE_CHECKING:
     from pocketsr.train import Checkpoint, Processes, Recipe
 
 
-@click.command()
+def _recipes() -> str:
+    """Return the names of all recipes, read without importing torch."""
+    files = (resources.files("pocketsr") / "recipes").iterdir()
+    return ", ".join(sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")))
+
+
+@click.command(epilog=f"Recipes: {_recipes()}.")
 @click.argument("recipe")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of images, or one laid out as DIV2K.")
 @click.option("--valid", type=click.Path(path_type=Path), help="Folder of images kept apart, for the curve.")
