@@ -87,6 +87,15 @@ def test_a_run_says_what_it_does_in_lines_and_leaves_its_pictures(recipe: Path, 
     assert {"first-best.pt", "curve.csv", "curve.png"} <= {file.name for file in folder.iterdir()}
 
 
+def test_pictures_come_as_often_as_asked(recipe: Path, image_folder: Path) -> None:
+    folder = recipe.parent / "run"
+    options = ("--valid", image_folder, "--pictures", 2, "-o", folder, "-t", 1)
+    done = pocketsr(recipe, "--data", image_folder, *options)
+    assert done.exit_code == 0, done.output
+    names = ["first-2.png", "first-4.png", "second-2.png", "second-3.png"]
+    assert sorted(file.name for file in (folder / "pictures").iterdir()) == names
+
+
 def test_resume_auto_begins_and_goes_on(recipe: Path, image_folder: Path) -> None:
     folder = recipe.parent / "run"
     arguments = (recipe, "--data", image_folder, "-o", folder, "-t", 1)

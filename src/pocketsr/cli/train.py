@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -49,6 +49,7 @@ def _recipes() -> str:
 @click.option("--dry-run", is_flag=True, help="Say what would be done, how large it is and how long it takes.")
 @click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]), help="[default: auto]")
 @click.option("--compile", "backend", help="Run the network through torch.compile with this backend (inductor).")
+@click.option("--pictures", type=click.IntRange(min=1), help="Draw validation crops every so many steps.")
 @click.option("-t", "--threads", type=click.IntRange(min=1), help="Processor threads [default: all].")
 def command(
     recipe: str,
@@ -65,6 +66,7 @@ def command(
     dry_run: bool,
     device: str,
     backend: str | None,
+    pictures: int | None,
     threads: int | None,
 ) -> None:
     """Train a network: RECIPE is a name that comes with pocketsr or a .toml file.
@@ -82,7 +84,8 @@ def command(
 
     if threads is not None:
         torch.set_num_threads(threads)
-    chosen = _changed(load_recipe(recipe, readings=readings), network, scale, seed, steps, backend)
+    chosen = _changed(load_recipe(recipe, readings=readings), network, scale, seed, steps)
+    chosen = _watched(chosen, backend, pictures)
     if dry_run:
         from pocketsr.cli.train_plan import plan
 
@@ -107,14 +110,7 @@ def command(
         click.echo(folder / f"{chosen.stages[-1].name}.pt")
 
 
-def _changed(
-    recipe: Recipe,
-    network: str | None,
-    scale: int | None,
-    seed: int | None,
-    steps: int | None,
-    backend: str | None,
-) -> Recipe:
+def _changed(recipe: Recipe, network: str | None, scale: int | None, seed: int | None, steps: int | None) -> Recipe:
     """Return the recipe as the options have it."""
     import dataclasses
 
@@ -130,10 +126,18 @@ def _changed(
         recipe = dataclasses.replace(recipe, seed=seed)
     if steps is not None:
         recipe = recipe.shortened(steps)
-    if backend is not None:
-        stages = tuple(dataclasses.replace(stage, compile=backend) for stage in recipe.stages)
-        recipe = dataclasses.replace(recipe, stages=stages)
     return recipe
+
+
+def _watched(recipe: Recipe, backend: str | None, pictures: int | None) -> Recipe:
+    """Return the recipe as it is to be run and looked at, which has no part in its result."""
+    import dataclasses
+
+    changes: dict[str, Any] = {} if backend is None else {"compile": backend}
+    if pictures is not None:
+        changes["picture_every"] = pictures
+    stages = tuple(dataclasses.replace(stage, **changes) for stage in recipe.stages)
+    return dataclasses.replace(recipe, stages=stages)
 
 
 def _run_name(recipe: Recipe, plain: Recipe, readings: Sequence[str]) -> str:
