@@ -7,12 +7,14 @@ side afterwards.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from pocketsr.choice import Choice, make
 from pocketsr.data.degrade import Pixels
 from pocketsr.errors import SettingError
 from pocketsr.image import downscale, resize_bicubic
@@ -65,11 +67,11 @@ def rotate_any(*, degrees: float = 90.0, probability: float = 0.5) -> Augmentati
 
     The low side has to be made from it afterwards.
     """
+    _require_number("rotate-any", "degrees", degrees, "above 0 and up to 180", lambda value: 0 < value <= 180)
     _require_probability("rotate-any", probability)
 
     def change(patch: Patch, random: np.random.Generator, _: Callable[[], Patch]) -> Patch:
-        if patch.low is not None:
-            raise SettingError("augmentation 'rotate-any' needs patches degraded after it: degrade_patches = true")
+        assert patch.low is None  # make_augmentations sees to it
         if random.random() >= probability:
             return patch
         picture = Image.fromarray(np.ascontiguousarray(patch.high))
@@ -94,8 +96,10 @@ def shuffle_colours(*, probability: float = 0.5) -> Augmentation:
 
 def intensity(*, factors: Sequence[float] = (1.0, 0.7, 0.5)) -> Augmentation:
     """Darken both sides by one of the factors, drawn evenly: XLSR's."""
-    if not factors or not all(0 < factor <= 1 for factor in factors):
-        raise SettingError(f"augmentation 'intensity': factors are above 0 and up to 1, not {list(factors)}")
+    if not isinstance(factors, list | tuple) or not factors:
+        raise SettingError(f"augmentation 'intensity': factors are above 0 and up to 1, one or more, not {factors!r}")
+    for factor in factors:
+        _require_number("intensity", "each factor", factor, "above 0 and up to 1", lambda value: 0 < value <= 1)
 
     def change(patch: Patch, random: np.random.Generator, _: Callable[[], Patch]) -> Patch:
         factor = np.float32(factors[int(random.integers(len(factors)))])
@@ -111,8 +115,7 @@ def mixup(*, alpha: float = 1.2, probability: float = 0.5) -> Augmentation:
         Zhang et al., "mixup", 2018; the values for super-resolution are Yoo et al.'s, CVPR 2020.
     """
     _require_probability("mixup", probability)
-    if alpha <= 0:
-        raise SettingError(f"augmentation 'mixup': alpha is above 0, not {alpha}")
+    _require_number("mixup", "alpha", alpha, "above 0", lambda value: 0 < value < math.inf)
 
     def change(patch: Patch, random: np.random.Generator, another: Callable[[], Patch]) -> Patch:
         if random.random() >= probability:
@@ -142,8 +145,7 @@ def cutblur(*, probability: float = 0.5, ratio: float = 0.7) -> Augmentation:
         bicubic), and the input there is that shrunk again.
     """
     _require_probability("cutblur", probability)
-    if not 0 < ratio <= 1:
-        raise SettingError(f"augmentation 'cutblur': ratio is above 0 and up to 1, not {ratio}")
+    _require_number("cutblur", "ratio", ratio, "above 0 and up to 1", lambda value: 0 < value <= 1)
 
     def change(patch: Patch, random: np.random.Generator, _: Callable[[], Patch]) -> Patch:
         if random.random() >= probability:
@@ -176,6 +178,32 @@ AUGMENTATIONS: Mapping[str, Callable[..., Augmentation]] = {
 }
 
 
+def make_augmentations(choices: Sequence[Choice], *, degrades_patches: bool) -> tuple[Augmentation, ...]:
+    """Return the changes that are chosen, in order.
+
+    Args:
+        choices: Rows of ``AUGMENTATIONS``.
+        degrades_patches: Whether the low side of each patch is made after them.
+
+    Raises:
+        UnknownNameError: One does not exist.
+        SettingError: One does not take its options, or needs the low side made after it.
+
+    >>> make_augmentations([Choice(name="rotate-any")], degrades_patches=False)
+    Traceback (most recent call last):
+        ...
+    pocketsr.errors.SettingError: augmentation 'rotate-any' needs patches degraded after it: degrade_patches = true
+    """
+    made = tuple(make("augmentation", AUGMENTATIONS, choice) for choice in choices)
+    if not degrades_patches and any(choice.name == "rotate-any" for choice in choices):
+        raise SettingError("augmentation 'rotate-any' needs patches degraded after it: degrade_patches = true")
+    return made
+
+
 def _require_probability(name: str, probability: Any) -> None:
-    if not 0 <= probability <= 1:
-        raise SettingError(f"augmentation {name!r}: probability is 0 to 1, not {probability}")
+    _require_number(name, "probability", probability, "0 to 1", lambda value: 0 <= value <= 1)
+
+
+def _require_number(name: str, option: str, value: Any, needed: str, is_good: Callable[[float], bool]) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not is_good(value):
+        raise SettingError(f"augmentation {name!r}: {option} is {needed}, not {value!r}")

@@ -7,12 +7,13 @@ else, so that an image degraded once is degraded the same in every run.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from pocketsr.choice import Choice, make
 from pocketsr.errors import SettingError
@@ -63,19 +64,16 @@ def jpeg(scale: int, *, quality: Range = 90, subsampling: str = "4:2:0") -> Step
 
 
 def blur(scale: int, *, sigma: Range = 1.0) -> Step:  # noqa: ARG001
-    """Blur by a Gaussian, as Pillow approximates it.
+    """Blur by a Gaussian with mirrored borders, rounded once.
+
+    Pillow's blur is boxes that come near a Gaussian; on fine detail it is off by ten grey levels and more.
 
     Args:
         scale: Of no influence.
-        sigma: Standard deviation, in pixels of the image as it stands at this place of the chain.
+        sigma: Standard deviation, in pixels of the image as it stands at this place of the chain; 0 changes nothing.
     """
     low, high = _ends("blur", "sigma", sigma, 0, 100)
-
-    def soften(image: Pixels, random: np.random.Generator) -> Pixels:
-        picture = Image.fromarray(np.ascontiguousarray(image))
-        return np.array(picture.filter(ImageFilter.GaussianBlur(_drawn(low, high, random))))
-
-    return soften
+    return lambda image, random: _blurred(image, _drawn(low, high, random))
 
 
 def noise(scale: int, *, level: Range = 5.0, grey: bool = False) -> Step:  # noqa: ARG001
@@ -87,6 +85,8 @@ def noise(scale: int, *, level: Range = 5.0, grey: bool = False) -> Step:  # noq
         grey: The same noise in all three channels.
     """
     low, high = _ends("noise", "level", level, 0, 255)
+    if not isinstance(grey, bool):
+        raise SettingError(f"degradation 'noise': grey is true or false, not {grey!r}")
 
     def roughen(image: Pixels, random: np.random.Generator) -> Pixels:
         shape = (*image.shape[:2], 1) if grey else image.shape
@@ -128,6 +128,62 @@ def make_degradation(chain: Sequence[Choice], scale: int) -> Step:
         return image
 
     return degrade
+
+
+def check_degradation(chain: Sequence[Choice]) -> None:
+    """Refuse a chain that cannot be, before any image is read.
+
+    Raises:
+        UnknownNameError: A step does not exist.
+        SettingError: One does not take its options, or the chain does not shrink exactly once.
+
+    >>> check_degradation([Choice(name="jpeg")])
+    Traceback (most recent call last):
+        ...
+    pocketsr.errors.SettingError: a degradation shrinks exactly once, by bicubic or pil-bicubic; this is jpeg
+    """
+    make_degradation(chain, 1)
+
+
+def degrade(high: Pixels, scale: int, chain: Sequence[Choice], random: np.random.Generator) -> Pixels:
+    """Make one low-resolution image; ``make_degradation`` is for many.
+
+    Args:
+        high: uint8 ``(H, W, 3)``, H and W at least ``scale``.
+        scale: Factor, at least 1.
+        chain: Steps in order.
+        random: Where all that is random in them is drawn from.
+
+    Returns:
+        uint8 ``(H // scale, W // scale, 3)``.
+
+    Raises:
+        UnknownNameError: A step does not exist.
+        SettingError: One does not take its options, or the chain does not shrink exactly once.
+
+    >>> degrade(np.zeros((7, 9, 3), np.uint8), 3, BICUBIC, np.random.default_rng(0)).shape
+    (2, 3, 3)
+    """
+    return make_degradation(chain, scale)(high, random)
+
+
+def _blurred(image: Pixels, sigma: float) -> Pixels:
+    """Return the image under a Gaussian that ends at four deviations: beyond lies less than 1/30 of a grey level."""
+    radius = math.ceil(4 * sigma)
+    if radius == 0:
+        return image
+    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    weights = (weights / weights.sum()).astype(np.float32)
+    soft = image.astype(np.float32)
+    for axis in (0, 1):
+        size, border = image.shape[axis], [(0, 0)] * image.ndim
+        border[axis] = (radius, radius)
+        wide = np.moveaxis(np.pad(soft, border, mode="symmetric"), axis, 0)
+        soft = np.zeros_like(np.moveaxis(soft, axis, 0))
+        for tap, weight in enumerate(weights):
+            soft += wide[tap : tap + size] * weight
+        soft = np.moveaxis(soft, 0, axis)
+    return np.ascontiguousarray(np.clip(np.rint(soft), 0, 255).astype(np.uint8))
 
 
 def _ends(step: str, option: str, value: Any, least: float, most: float) -> tuple[float, float]:

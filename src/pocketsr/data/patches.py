@@ -13,8 +13,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from pocketsr.choice import Choice, make
-from pocketsr.data.augment import AUGMENTATIONS, Augmentation, Patch
+from pocketsr.choice import Choice
+from pocketsr.data.augment import Augmentation, Patch, make_augmentations
 from pocketsr.data.degrade import Pixels, Step, make_degradation
 from pocketsr.data.pairs import Pair
 from pocketsr.errors import DataError, SettingError
@@ -47,14 +47,15 @@ class PatchSampler:
         batch: Patches in a batch, over all processes.
         seed: Equal seeds give equal streams.
         augmentations: Changes of each patch, in order.
-        fixed_crops: Draw that many patches with their changes, and repeat them for ever; 0 draws fresh ones.
+        fixed_crops: Draw that many patches with their changes, and repeat them for ever; 0 draws fresh ones. Of several
+            scales each has that many of its own.
         rank: Number of this process among
         world: that many, each of which draws every ``world``-th patch.
         degradation: Make the low side of each patch from its high side by these steps; None takes it from the pair.
 
     Raises:
         DataError: No pair is as large as a patch.
-        SettingError: The batch cannot be shared out evenly, or an augmentation does not fit.
+        SettingError: A size is too small, the batch cannot be shared out evenly, or an augmentation does not fit.
         UnknownNameError: An augmentation or degradation does not exist.
     """
 
@@ -71,16 +72,22 @@ class PatchSampler:
         world: int = 1,
         degradation: Sequence[Choice] | None = None,
     ) -> None:
+        if patch < 1 or batch < 1 or fixed_crops < 0:
+            raise SettingError(
+                f"patch and batch must be 1 or more and fixed_crops 0 or more, not {patch}, {batch} and {fixed_crops}"
+            )
+        if not 0 <= rank < world:
+            raise SettingError(f"rank must be 0 to world − 1, not {rank} of {world} processes")
         if batch % world:
             raise SettingError(f"a batch of {batch} cannot be shared out evenly to {world} processes")
         by_scale = pairs if isinstance(pairs, Mapping) else {_scale_of(pairs): pairs}
+        if not by_scale:
+            raise DataError("there are no training images")
         self._sources = [_Source(scale, found, patch) for scale, found in sorted(by_scale.items())]
         #: Images that are smaller than a patch and not drawn from, over all scales.
         self.left_out = sum(source.left_out for source in self._sources)
         self._patch, self._batch, self._seed = patch, batch, seed
-        self._changes = [make("augmentation", AUGMENTATIONS, choice) for choice in augmentations]
-        if degradation is None and any(choice.name == "rotate-any" for choice in augmentations):
-            raise SettingError("augmentation 'rotate-any' needs patches degraded after it: degrade_patches = true")
+        self._changes = make_augmentations(augmentations, degrades_patches=degradation is not None)
         self._fixed_crops, self._rank, self._world = fixed_crops, rank, world
         self._degradations: Mapping[int, Step] = (
             {} if degradation is None else {scale: make_degradation(degradation, scale) for scale in by_scale}
@@ -99,7 +106,8 @@ class PatchSampler:
         for index, place in enumerate(places):
             patch = self._draw(source, step, place)
             assert patch.low is not None
-            low[index], high[index] = patch.low, patch.high
+            _copy(patch.low, low[index])
+            _copy(patch.high, high[index])
         return PatchBatch(low, high, source.scale)
 
     def _draw(self, source: _Source, step: int, place: int) -> Patch:
@@ -124,8 +132,10 @@ class _Source:
         self.scale, self._patch = scale, patch
         self._pairs = [pair for pair in pairs if min(pair.low.shape[:2]) >= patch]
         self.left_out = len(pairs) - len(self._pairs)
+        if not pairs:
+            raise DataError(f"there are no training images at ×{scale}")
         if not self._pairs:
-            sides = max((pair.low.shape[:2] for pair in pairs), key=min, default=(0, 0))
+            sides = max((pair.low.shape[:2] for pair in pairs), key=min)
             raise DataError(
                 f"no training image has {patch}×{patch} low-resolution pixels at ×{scale}; the largest of {len(pairs)} "
                 f"has {sides[0]}×{sides[1]}: use a smaller patch or larger images"
@@ -151,6 +161,15 @@ def _changed(
     for index, change in enumerate(changes):
         patch = change(patch, random, lambda index=index: _changed(crop(), changes[:index], random, crop))  # type: ignore[misc]
     return patch
+
+
+def _copy(pixels: Pixels, into: Pixels) -> None:
+    """Copy a view, mirrored and turned as it may be."""
+    if pixels.strides[1:] == into.strides[1:]:
+        into[...] = pixels
+        return
+    for colour in range(3):  # runs of three bytes each would take several times longer
+        into[..., colour] = pixels[..., colour]
 
 
 def _scale_of(pairs: Sequence[Pair]) -> int:
