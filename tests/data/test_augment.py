@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pocketsr.choice import Choice
-from pocketsr.data import AUGMENTATIONS, Pair, PatchSampler
+from pocketsr.data import AUGMENTATIONS, Pair, PatchSampler, make_augmentations
+from pocketsr.data.augment import Patch
 from pocketsr.errors import SettingError, UnknownNameError
 from pocketsr.image import downscale
 
@@ -92,7 +93,12 @@ def test_rotation_needs_its_low_side_made_afterwards(pairs: list[Pair]) -> None:
         ("mixup", {"alpha": 0}, "alpha is above 0"),
         ("mixup", {"probability": 2}, "probability is 0 to 1, not 2"),
         ("cutblur", {"ratio": 0}, "ratio is above 0"),
+        ("mixup", {"alpha": "1"}, "alpha is above 0, not '1'"),
+        ("shuffle-colours", {"probability": True}, "probability is 0 to 1, not True"),
         ("intensity", {"factors": []}, "factors are above 0"),
+        ("intensity", {"factors": 0.5}, "factors are above 0 and up to 1, one or more, not 0.5"),
+        ("intensity", {"factors": [0.5, "x"]}, "each factor is above 0 and up to 1, not 'x'"),
+        ("rotate-any", {"degrees": -5.0}, "degrees is above 0 and up to 180, not -5.0"),
         ("flip", {"probability": 0.5}, "its options: none"),
     ],
 )
@@ -106,3 +112,14 @@ def test_options_that_make_no_sense_are_refused(
 def test_unknown_augmentations_are_refused(pairs: list[Pair]) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'flip'"):
         sampler(pairs, "flp")
+
+
+@pytest.mark.parametrize("name", ["flip", "transpose"])
+def test_symmetries_copy_nothing(pairs: list[Pair], name: str) -> None:
+    (change,) = make_augmentations([Choice(name=name)], degrades_patches=False)
+    whole = Patch(pairs[0].low, pairs[0].high, 2)
+    for seed in range(8):
+        changed = change(whole, np.random.default_rng(seed), lambda: whole)
+        assert changed.low is not None
+        assert np.shares_memory(changed.low, pairs[0].low)
+        assert np.shares_memory(changed.high, pairs[0].high)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from pocketsr.choice import Choice
 from pocketsr.data import has_part, load_pairs, load_scales
-from pocketsr.errors import DataError
+from pocketsr.errors import DataError, SettingError
 from pocketsr.image import downscale, resize_bicubic
 
 
@@ -132,3 +132,55 @@ def test_what_is_random_depends_on_the_seed_and_the_file_alone(tmp_path: Path) -
     assert not np.array_equal(one[0].low, one[1].low)
     again = load_pairs(tmp_path, scale=2, degradation=noise, seed=1)
     assert not np.array_equal(one[0].low, again[0].low)
+
+
+@pytest.mark.parametrize("name", ["DIV2K_train", "set [1]"])
+def test_archives_unpacked_into_folders_of_their_names_are_understood(tmp_path: Path, name: str) -> None:
+    write(tmp_path / f"{name}_HR" / f"{name}_HR" / "0001.png", 16, 16)
+    expected = write(tmp_path / f"{name}_LR_bicubic_X2" / f"{name}_LR_bicubic" / "X2" / "0001x2.png", 8, 8, 1)
+    assert np.array_equal(load_pairs(tmp_path, scale=2)[0].low, expected)
+
+
+def test_names_that_end_as_the_suffix_does_are_understood(tmp_path: Path) -> None:
+    for index, (name, low_name) in enumerate((("matrix2", "matrix2"), ("a", "a"))):
+        write(tmp_path / "plain" / "HR" / f"{name}.png", 16, 16)
+        write(tmp_path / "plain" / "LR_bicubic" / "X2" / f"{low_name}.png", 8, 8, index)
+    for index, (name, low_name) in enumerate((("ax2", "ax2x2"), ("a", "ax2"))):
+        write(tmp_path / "div2k" / "HR" / f"{name}.png", 16, 16)
+        write(tmp_path / "div2k" / "LR_bicubic" / "X2" / f"{low_name}.png", 8, 8, index)
+    for kind, low_names in (("plain", {"matrix2": "matrix2", "a": "a"}), ("div2k", {"ax2": "ax2x2", "a": "ax2"})):
+        for pair in load_pairs(tmp_path / kind, scale=2):
+            low_name = low_names[pair.name.removesuffix(".png")]
+            assert np.array_equal(pair.low, low_of(tmp_path / kind / "LR_bicubic" / "X2", f"{low_name}.png"))
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        ("LR_bicubic/X2/ax2.png", r"HR lacks the high-resolution side of a\.png"),
+        ("HR/a.bmp", r"X2 lacks the low-resolution side of a\.png"),
+    ],
+)
+def test_a_side_that_is_there_twice_is_named(tmp_path: Path, second: str, words: str) -> None:
+    write(tmp_path / "HR" / "a.png", 16, 16)
+    write(tmp_path / "LR_bicubic" / "X2" / "a.png", 8, 8)
+    write(tmp_path / second, *((8, 8) if "LR" in second else (16, 16)))
+    with pytest.raises(DataError, match=words):
+        load_pairs(tmp_path, scale=2)
+
+
+def test_low_sides_that_are_not_used_need_not_match(div2k: Path) -> None:
+    spoil_low(div2k)
+    for options in ({"shrink": (0.5,)}, {"degradation": (Choice(name="pil-bicubic"),)}):
+        assert len(load_pairs(div2k, scale=2, **options)) == 2  # type: ignore[arg-type]
+
+
+def test_a_chain_is_refused_before_the_folder_is_looked_at(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="exactly once"):
+        load_pairs(tmp_path / "none", scale=2, degradation=())
+
+
+@pytest.mark.parametrize("scales", [(), (2, 0)])
+def test_scales_that_make_no_sense_are_refused(tmp_path: Path, scales: tuple[int, ...]) -> None:
+    with pytest.raises(SettingError, match="one scale of 1 or above is needed"):
+        load_scales(tmp_path, scales=scales)

@@ -93,14 +93,39 @@ def test_shrinking_adds_smaller_pairs(image_folder: Path) -> None:
         load_pairs(image_folder, scale=3, shrink=(1.5,))
 
 
-@given(world=st.integers(1, 4), step=st.integers(0, 50))
+EVERYTHING = choices("flip", "transpose", "shuffle-colours", "intensity", "mixup", "cutblur")
+
+
+@given(world=st.integers(1, 4), step=st.integers(0, 50), fixed_crops=st.sampled_from([0, 5]))
 @settings(max_examples=20, deadline=None)
-def test_processes_draw_the_parts_of_one_batch(pairs: list[Pair], world: int, step: int) -> None:
-    whole = sampler(pairs, batch=12).batch_at(step)
+def test_processes_draw_the_parts_of_one_batch(pairs: list[Pair], world: int, step: int, fixed_crops: int) -> None:
+    options = {"batch": 12, "augmentations": EVERYTHING, "fixed_crops": fixed_crops}
+    whole = sampler(pairs, **options).batch_at(step)
     for rank in range(world):
-        part = sampler(pairs, batch=12, rank=rank, world=world).batch_at(step)
+        part = sampler(pairs, **options, rank=rank, world=world).batch_at(step)
         assert np.array_equal(part.low, whole.low[rank::world])
         assert np.array_equal(part.high, whole.high[rank::world])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"patch": 0}, "patch and batch must be 1 or more"),
+        ({"batch": 0}, "patch and batch must be 1 or more"),
+        ({"fixed_crops": -1}, "fixed_crops 0 or more, not 12, 5 and -1"),
+        ({"world": 0}, "rank must be 0 to world − 1, not 0 of 0 processes"),
+        ({"rank": 5, "world": 5}, "not 5 of 5"),
+    ],
+)
+def test_sizes_that_make_no_sense_are_refused(pairs: list[Pair], options: dict[str, int], words: str) -> None:
+    with pytest.raises(SettingError, match=words):
+        sampler(pairs, **options)
+
+
+@pytest.mark.parametrize("none", [(), {}, {3: ()}])
+def test_no_images_at_all_are_an_error(none: object) -> None:
+    with pytest.raises(DataError, match="there are no training images"):
+        sampler(none)  # type: ignore[arg-type]
 
 
 def test_a_batch_that_cannot_be_shared_out_is_refused(pairs: list[Pair]) -> None:
@@ -125,6 +150,17 @@ def test_fixed_crops_come_again_and_again(pairs: list[Pair]) -> None:
     first, second, third = (chosen.batch_at(step).low for step in range(3))
     assert np.array_equal(first, third)
     assert not np.array_equal(first, second)
+
+
+def test_fixed_crops_go_on_across_batches_with_all_their_changes(pairs: list[Pair]) -> None:
+    noise = [Choice(name="bicubic"), Choice(name="noise")]
+    chosen = sampler(pairs, batch=3, fixed_crops=4, augmentations=EVERYTHING, degradation=noise)
+    batches = [chosen.batch_at(step) for step in range(4)]
+    low = np.concatenate([batch.low for batch in batches])
+    high = np.concatenate([batch.high for batch in batches])
+    assert np.array_equal(low, np.tile(low[:4], (3, 1, 1, 1)))
+    assert np.array_equal(high, np.tile(high[:4], (3, 1, 1, 1)))
+    assert len({patch.tobytes() for patch in low}) == 4
 
 
 def test_patches_degraded_by_themselves_are_drawn_anew(pairs: list[Pair]) -> None:

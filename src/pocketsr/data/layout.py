@@ -3,11 +3,15 @@
 DIV2K/DIV2K_train_HR/0001.png      DIV2K/DIV2K_train_LR_bicubic/X2/0001x2.png
 FOLDER/HR/name.png                 FOLDER/LR_bicubic/X2/name.png
 FOLDER/name.png
+
+Some tools unpack each archive into one more folder, named after the archive; that is understood too.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import glob
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -24,11 +28,11 @@ class Layout:
 
     Attributes:
         high: Folder of high-resolution images.
-        low: Folder that holds ``X2``, ``X3``... of low-resolution ones, if there is one.
+        lows: Folders of low-resolution ones, by scale; empty where there are none.
     """
 
     high: Path
-    low: Path | None
+    lows: Mapping[int, Path]
 
 
 def find_layout(folder: Path, part: Part = "train") -> Layout:
@@ -46,14 +50,12 @@ def find_layout(folder: Path, part: Part = "train") -> Layout:
     sides = sorted(inner for inner in folder.iterdir() if inner.is_dir() and inner.name.endswith(_HIGH))
     named = [side for side in sides if part in side.name]
     if not sides:
-        return Layout(folder, None)
+        return Layout(folder, {})
     if not named and (len(sides) > 1 or part == "valid"):
         raise DataError(f"{folder} holds {', '.join(side.name for side in sides)}; none of them is the {part} part")
     high = (named or sides)[0]
-    name = high.name.removesuffix(_HIGH) + _LOW
-    # Unpacking each scale's archive gives DIV2K_train_LR_bicubic/X2; by some tools one more folder around it.
-    low = next((inner for inner in (folder / name / name, folder / name) if inner.is_dir()), None)
-    return Layout(high, low)
+    inner = high / high.name
+    return Layout(inner if inner.is_dir() else high, _find_lows(folder, high.name.removesuffix(_HIGH) + _LOW))
 
 
 def has_part(folder: Path, part: Part) -> bool:
@@ -65,21 +67,35 @@ def match_files(layout: Layout, scale: int) -> list[tuple[Path, Path | None]]:
     """Return every high-resolution file with its low-resolution one, None where these are to be made.
 
     Raises:
-        DataError: There are no images, or one side of a pair is missing.
+        DataError: There are no images, or one side of a pair is missing or there twice.
     """
     highs = list_images(layout.high)
-    folder = layout.low / f"X{scale}" if layout.low else None
-    if folder is None or not folder.is_dir():
+    folder = layout.lows.get(scale)
+    if folder is None:
         return [(high, None) for high in highs]
-    lows = {low.stem.removesuffix(f"x{scale}"): low for low in list_images(folder)}
-    alone = [high.name for high in highs if high.stem not in lows]
+    files = list_images(folder)
+    left = {low.stem: low for low in files}
+    suffix = "" if left.keys() == {high.stem for high in highs} else f"x{scale}"
+    pairs = [(high, left.pop(high.stem + suffix, None) or left.pop(high.stem, None)) for high in highs]
+    alone = [high.name for high, low in pairs if low is None]
     if alone:
         raise DataError(f"{folder} lacks the low-resolution side of {_several(alone)}; {layout.high} holds them")
-    stems = {high.stem for high in highs}
-    alone = [low.name for stem, low in lows.items() if stem not in stems]
+    taken = {low for _, low in pairs}
+    alone = [low.name for low in files if low not in taken]
     if alone:
         raise DataError(f"{layout.high} lacks the high-resolution side of {_several(alone)}; {folder} holds them")
-    return [(high, lows[high.stem]) for high in highs]
+    return pairs
+
+
+def _find_lows(folder: Path, name: str) -> dict[int, Path]:
+    """Return the folders ``X2``, ``X3``... below the one of that name, with one more folder around it or none."""
+    lows: dict[int, Path] = {}
+    name = glob.escape(name)
+    for around in (name, f"{name}/{name}", f"{name}_X[0-9]*/{name}"):
+        for inner in sorted(folder.glob(f"{around}/X[0-9]*")):
+            if inner.is_dir() and inner.name[1:].isdecimal():
+                lows.setdefault(int(inner.name[1:]), inner)
+    return lows
 
 
 def _several(names: list[str]) -> str:

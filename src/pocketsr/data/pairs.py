@@ -14,8 +14,8 @@ import numpy as np
 from pocketsr.choice import Choice
 from pocketsr.data.degrade import BICUBIC, Pixels, make_degradation
 from pocketsr.data.layout import Part, find_layout, match_files
-from pocketsr.errors import DataError
-from pocketsr.image import read_image, resize_bicubic
+from pocketsr.errors import DataError, SettingError
+from pocketsr.image import list_images, read_image, resize_bicubic
 from pocketsr.image.resize import crop_to_multiple
 
 #: What happens to images whose sides are no multiple of the scale.
@@ -53,7 +53,8 @@ def load_pairs(
 
     Args:
         folder: Images in any format that pocketsr reads, not searched below; or laid out as DIV2K, with ``..._HR``
-            beside ``..._LR_bicubic/X2``. The latter's files are used where the degradation is plain ``bicubic``.
+            beside ``..._LR_bicubic/X2``. The latter's files are used where the degradation is plain ``bicubic``, images
+            are not shrunk, and there are some at this scale.
         scale: Factor between the two sides of a pair.
         shrink: Sizes, 0 < s ≤ 1, at which each image is used as ground truth. Shrunk photographs are sharper pixel by
             pixel, as benchmark images are.
@@ -91,13 +92,15 @@ def load_scales(
     workers: int = 2,
 ) -> Mapping[int, tuple[Pair, ...]]:
     """Read a folder as ``load_pairs`` does, for several scales; images are decoded once and kept once if they can."""
+    if not scales or min(scales) < 1:
+        raise SettingError(f"one scale of 1 or above is needed, or more of them, not {list(scales)}")
     if not shrink or not all(0 < size <= 1 for size in shrink):
         raise DataError(f"images can be shrunk to sizes above 0 and up to 1, not {list(shrink)}")
+    degrade = {scale: make_degradation(degradation, scale) for scale in scales}
     layout = find_layout(folder, part)
     has_lows = tuple(degradation) == BICUBIC and tuple(shrink) == (1.0,)
     lows = {scale: dict(match_files(layout, scale)) if has_lows else {} for scale in scales}
-    files = [high for high, _ in match_files(layout, scales[0])]
-    degrade = {scale: make_degradation(degradation, scale) for scale in scales}
+    files = list_images(layout.high)
 
     def read(file: Path) -> list[tuple[int, Pair]]:
         image, found = read_image(file).pixels, []
