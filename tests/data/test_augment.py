@@ -11,7 +11,7 @@ from pocketsr.choice import Choice
 from pocketsr.data import AUGMENTATIONS, Pair, PatchSampler, make_augmentations
 from pocketsr.data.augment import Patch
 from pocketsr.errors import SettingError, UnknownNameError
-from pocketsr.image import downscale
+from pocketsr.image import downscale, resize_bicubic
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,21 @@ def test_cutblur_changes_a_rectangle_and_leaves_the_rest() -> None:
         assert rows.min() % 2 == columns.min() % 2 == 0
         box = (slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1))
         assert one[box].std() < other[box].std() or one[box].size <= 12
+
+
+def test_cutblur_softens_the_low_side_in_the_same_rectangle() -> None:
+    high = np.random.default_rng(0).integers(0, 256, (60, 60, 3), dtype=np.uint8)
+    noisy = [Pair(downscale(high, 2), high, "x")]
+    cut, plain = sampler(noisy, "cutblur", probability=1.0).batch_at(0), sampler(noisy).batch_at(0)
+    for index in range(len(cut.low)):
+        changed = (cut.high[index] != plain.high[index]).any(axis=2)
+        rows, columns = (np.flatnonzero(changed.any(axis=axis)) // 2 for axis in (1, 0))
+        inside = np.zeros((16, 16), bool)
+        inside[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] = True
+        assert np.array_equal(cut.low[index][~inside], plain.low[index][~inside])
+        soft = downscale(resize_bicubic(downscale(plain.high[index], 2), 32, 32), 2)
+        assert np.array_equal(cut.low[index][inside], soft[inside])
+        assert not np.array_equal(cut.low[index][inside], plain.low[index][inside])
 
 
 def test_rotation_needs_its_low_side_made_afterwards(pairs: list[Pair]) -> None:
