@@ -286,11 +286,18 @@ def test_a_recipe_that_leaves_out_a_scale_other_than_3_is_refused() -> None:
         ({"scales": [2, 3]}, "holds 2"),
         ({"adversary": {"discriminator": "nobody"}}, "unknown discriminator 'nobody'"),
         ({"arithmetic": "integer"}, "wants integer arithmetic"),
+        ({"augmentations": ["flip", "spin"]}, "unknown augmentation 'spin'"),
+        ({"augmentations": ["rotate-any"]}, "degrade_patches"),
     ],
 )
 def test_what_a_recipe_names_is_made_before_anything_else(stage: dict[str, object], words: str) -> None:
     with pytest.raises(PocketsrError, match=words):
         check_recipe(recipe(stage), {})
+
+
+def test_a_degradation_that_does_not_shrink_is_found_before_anything_else() -> None:
+    with pytest.raises(PocketsrError, match="exactly once"):
+        check_recipe(recipe(data={"degradation": ["bicubic", "pil-bicubic"]}), {})
 
 
 def test_a_run_killed_at_any_moment_goes_on_from_a_whole_state(

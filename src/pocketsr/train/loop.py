@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pocketsr.data import Pair
+from pocketsr.data import Pair, check_degradation, make_augmentations
 from pocketsr.errors import CheckpointError, SettingError
 from pocketsr.networks import build
 from pocketsr.train.checkpoint import Checkpoint, begin_from, read_checkpoint, write_checkpoint
@@ -108,6 +108,7 @@ def check_recipe(recipe: Recipe, rewrites: Mapping[str, Rewrite]) -> nn.Module:
         UnknownNameError: Something in it does not exist.
     """
     first = network_for(recipe, 0, rewrites)
+    check_degradation(recipe.data.degradation)
     for index, stage in enumerate(recipe.stages):
         network = first if index == 0 else network_for(recipe, index, rewrites)
         if getattr(network, "scale", recipe.scale) != recipe.scale:
@@ -121,6 +122,7 @@ def check_recipe(recipe: Recipe, rewrites: Mapping[str, Rewrite]) -> nn.Module:
                 f"stage {stage.name!r} draws from the scales {list(stage.scales)}; {recipe.network.name} as set up "
                 f"here holds {', '.join(map(str, held))}"
             )
+        make_augmentations(stage.augmentations, degrades_patches=recipe.data.degrade_patches)
         make_learner(recipe, index, network, Processes())
     return first
 
