@@ -48,11 +48,14 @@ def test_without_bases_it_is_adam() -> None:
     assert torch.allclose(ours, theirs, atol=ROUNDING)
 
 
-def test_vectors_and_complex_numbers_get_adam() -> None:
+def test_scalars_vectors_and_complex_numbers_get_adam() -> None:
     vector, number = nn.Parameter(torch.zeros(3)), nn.Parameter(torch.zeros(2, 2, dtype=torch.complex64))
-    soap = SOAP([vector, number], lr=0.1)
+    scalar = nn.Parameter(torch.tensor(1.0))
+    soap = SOAP([vector, number, scalar], lr=0.1)
     vector.grad, number.grad = torch.tensor([1.0, -5.0, 0.1]), torch.full((2, 2), 3 - 4j)
+    scalar.grad = torch.tensor(0.01)
     soap.step()
+    assert scalar.item() == pytest.approx(0.9)
     assert torch.allclose(vector, torch.tensor([-0.1, 0.1, -0.1]))  # Adam's first step is lr along each sign
     assert torch.allclose(number, torch.full((2, 2), -0.1 + 0.1j))
 

@@ -69,7 +69,7 @@ class SOAP(torch.optim.Optimizer):
         assert gradient is not None
         if parameter.is_complex():
             gradient, value = torch.view_as_real(gradient), torch.view_as_real(parameter)
-        matrix = gradient.flatten(1) if parameter.ndim > 1 and not parameter.is_complex() else gradient[None].flatten(1)
+        matrix = gradient.flatten(1) if parameter.ndim > 1 and not parameter.is_complex() else gradient.reshape(1, -1)
         if not state:
             state.update(step=0, mean=torch.zeros_like(matrix), square=torch.zeros_like(matrix))
             if parameter.ndim > 1 and not parameter.is_complex():
