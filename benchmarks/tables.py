@@ -57,7 +57,25 @@ def tables() -> str:
             "",
             "Made again by `make bench`.",
         ]
+    if (training := record.read("training")) is not None:
+        parts += [
+            "",
+            f"Training ABPN ×3 on batches of 16 × 64×64, on {training['processor']}; commit {training['commit']}:",
+            "",
+            "| | steps a second | waiting for data | peak memory |",
+            "|---|---|---|---|",
+            *(
+                f"| {name} | {row['steps_per_second']:.1f} | {_share(row.get('waiting'))} | {row['peak_mb']:.0f} MB |"
+                for name, row in training["abpn-x3"].items()
+            ),
+            "",
+            "Made again by `python benchmarks/training.py FOLDER`.",
+        ]
     return "\n".join(parts)
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
 
 
 def networks_page() -> str:

@@ -61,15 +61,20 @@ def time_plain(folder: Path) -> dict[str, float]:
     pairs = load_scales(folder, scales=(3,))
     stage = recipe_from(ABPN).stages[0]
     sampler = PatchSampler(pairs, patch=stage.patch, batch=stage.batch, seed=0, augmentations=stage.augmentations)
-    began = 0.0
-    for step, batch in enumerate(stream_batches(sampler, 0, STEPS + WARM_UP)):
+    began = waited = 0.0
+    batches = stream_batches(sampler, 0, STEPS + WARM_UP)
+    for step in range(STEPS + WARM_UP):
         if step == WARM_UP:
-            began = time.perf_counter()
+            began, waited = time.perf_counter(), 0.0
+        asked = time.perf_counter()
+        batch = next(batches)
+        waited += time.perf_counter() - asked
         optimiser.zero_grad()
         output = network(to_tensor(batch.low).contiguous())
         (output - to_tensor(batch.high).contiguous()).abs().mean().backward()
         optimiser.step()
-    return {"steps_per_second": STEPS / (time.perf_counter() - began), "peak_mb": peak_mb()}
+    seconds = time.perf_counter() - began
+    return {"steps_per_second": STEPS / seconds, "waiting": waited / seconds, "peak_mb": peak_mb()}
 
 
 def peak_mb() -> float:
