@@ -16,7 +16,7 @@ import torch
 from runs import equal, recipe
 
 from pocketsr.compress.integer import REWRITES, IntegerNetwork
-from pocketsr.data import Pair, load_pairs
+from pocketsr.data import Pair, load_pairs, load_scales
 from pocketsr.errors import CheckpointError, PocketsrError, SettingError, TrainingError
 from pocketsr.train import Event, check_recipe, read_checkpoint, restore, train
 from pocketsr.train.validate import validate
@@ -52,6 +52,34 @@ def test_a_resumed_run_ends_with_the_same_bits(pairs: tuple[Pair, ...], tmp_path
     assert resumed.is_finished
     assert equal(whole, resumed)
     assert [row["psnr_db"] for row in whole.history] == [row["psnr_db"] for row in resumed.history]
+
+
+ADVERSARY = {"discriminator": {"name": "srgan", "options": {"patch": 16}}, "weight": 0.1}
+CARN = {"name": "carn", "options": {"scale": 2, "scales": [2, 3], "width": 8, "depth": 1}}
+
+
+@pytest.mark.parametrize(
+    ("stage", "settings"),
+    [
+        ({"adversary": ADVERSARY}, {}),
+        ({"scales": [2, 3]}, {"network": CARN}),
+        ({"optimiser": "SOAP", "fixed_crops": 5, "augmentations": ["flip", "mixup"]}, {}),
+    ],
+    ids=["adversary", "several scales", "SOAP"],
+)
+def test_every_kind_of_stage_resumes_to_the_same_bits(
+    image_folder: Path, tmp_path: Path, stage: dict[str, object], settings: dict[str, object]
+) -> None:
+    chosen = recipe({"steps": 6, **stage}, **settings)
+    pairs = load_scales(image_folder, scales=chosen.scales)
+    whole = train(chosen, pairs, folder=tmp_path / "whole")
+    asked = iter([False] * 3 + [True])
+    train(chosen, pairs, folder=tmp_path / "parts", should_stop=lambda: next(asked))
+    resumed = train(chosen, pairs, folder=tmp_path / "parts", resume=True)
+    assert equal(whole, resumed)
+    if "adversary" in stage:
+        judges = (state.learner["discriminator"] for state in (whole, resumed))
+        assert all(torch.equal(one, other) for one, other in zip(*(judge.values() for judge in judges), strict=True))
 
 
 def test_a_killed_run_resumes_from_its_last_saved_state(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
