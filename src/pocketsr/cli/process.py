@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 #: Exit code of a process that a signal ended is this and the signal's number, as shells have it.
@@ -49,6 +49,25 @@ def ended_by_signals() -> Iterator[None]:
             signal.signal(number, _end)
     try:
         yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C (or termination) into a wish to stop; a second one stops at once."""
+    wishes: list[int] = []
+
+    def remember(number: int, _: types.FrameType | None) -> None:
+        wishes.append(number)
+        signal.signal(number, before[number])
+
+    before = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, remember)
+    try:
+        yield lambda: bool(wishes)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -180,6 +177,7 @@ def _train(
     processes: Processes,
     console: Console,
 ) -> Checkpoint:
+    from pocketsr.cli.process import stop_on_signal
     from pocketsr.cli.train_panel import TrainPanel
     from pocketsr.compress.integer import REWRITES
     from pocketsr.train import STATE_FILE, Curve, Event, read_checkpoint, train
@@ -195,7 +193,7 @@ def _train(
     if processes.is_main:
         stage = recipe.stages[min(state.stage, len(recipe.stages) - 1)].name if state else None
         curve, board = Curve(folder, stage=stage, step=state.step if state else 0), TensorBoard(folder)
-    with _stop_on_signal() as should_stop, TrainPanel(console, recipe) as panel:
+    with stop_on_signal() as should_stop, TrainPanel(console, recipe) as panel:
 
         def on_event(event: Event) -> None:
             assert curve is not None
@@ -223,22 +221,3 @@ def _train(
         curve.draw()
         board.close()
     return result
-
-
-@contextmanager
-def _stop_on_signal() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C (or termination) into a wish to stop; a second one stops at once."""
-    wishes: list[int] = []
-
-    def remember(number: int, _: types.FrameType | None) -> None:
-        wishes.append(number)
-        signal.signal(number, before[number])
-
-    before = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, remember)
-    try:
-        yield lambda: bool(wishes)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

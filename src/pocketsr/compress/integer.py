@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -27,7 +28,21 @@ from pocketsr.blocks import Network
 from pocketsr.compress.calibrate import Method, activation_maxima
 from pocketsr.compress.scales import Plan, is_copy
 from pocketsr.errors import LoweringError
-from pocketsr.graph import Add, Concat, Conv2D, DepthToSpace, Graph, Minimum, Op, Quantisation, Relu, Slice, Value
+from pocketsr.graph import (
+    Add,
+    Concat,
+    Conv2D,
+    DepthToSpace,
+    Graph,
+    Minimum,
+    MirrorPad,
+    Op,
+    Quantisation,
+    Relu,
+    Slice,
+    SpaceToDepth,
+    Value,
+)
 from pocketsr.graph.base import Array
 from pocketsr.lower import trace
 from pocketsr.train.images import to_image
@@ -36,7 +51,7 @@ from pocketsr.train.loop import Rewrite
 #: Sums must stay below this to be exact in float32.
 _EXACT = 1 << 24
 _PIXELS = Quantisation(1.0, -128)
-_INTEGER_OPS = (Conv2D, Add, Concat, DepthToSpace, Relu, Slice, Minimum)
+_INTEGER_OPS = (Conv2D, Add, Concat, DepthToSpace, SpaceToDepth, Relu, Slice, Minimum, MirrorPad)
 
 
 class IntegerNetwork(nn.Module):
@@ -59,7 +74,7 @@ class IntegerNetwork(nn.Module):
         self.scale = graph.scale
         self.weights, self.biases, self.log_scales = nn.ParameterDict(), nn.ParameterDict(), nn.ParameterDict()
         for op in self._ops:
-            if not isinstance(op, _INTEGER_OPS) or (isinstance(op, Conv2D) and op.padding != "same"):
+            if not isinstance(op, _INTEGER_OPS):
                 raise LoweringError(f"{op.output.name}: {type(op).__name__} has no integer form")
             if isinstance(op, Conv2D) and not is_copy(op):
                 self.weights[op.output.name] = nn.Parameter(torch.from_numpy(op.weight.transpose(0, 3, 1, 2).copy()))
@@ -96,6 +111,7 @@ class IntegerNetwork(nn.Module):
                         weight_scale,
                         op.activation,
                         op.groups,
+                        op.padding,
                     )
                 )
             else:
@@ -121,6 +137,10 @@ class IntegerNetwork(nn.Module):
             return F.relu(inputs[0])
         if isinstance(op, Slice):
             return inputs[0][:, op.start : op.start + op.output.channels]
+        if isinstance(op, SpaceToDepth):
+            return _space_to_depth(inputs[0], op.block)
+        if isinstance(op, MirrorPad):
+            return _mirror_pad(inputs[0], op)
         assert isinstance(op, Minimum)
         return torch.clamp(inputs[0], max=float(np.rint(op.bound)))
 
@@ -173,7 +193,7 @@ REWRITES: Mapping[str, Rewrite] = {"integer": _rewrite}
 
 def _exact_convolution(op: Conv2D, image: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Convolve whole numbers; sums that could pass 2²⁴ are taken in parts and rounded to float32 once, as XNNPACK."""
-    padding = (op.weight.shape[1] // 2, op.weight.shape[2] // 2)
+    padding = (op.weight.shape[1] // 2, op.weight.shape[2] // 2) if op.padding == "same" else (0, 0)
     parts = _exact_parts(op)
     if parts == 1:
         return F.conv2d(image, weight, bias, padding=padding, groups=op.groups)
@@ -233,3 +253,21 @@ def _depth_to_space(x: Tensor, block: int) -> Tensor:
     colours = channels // block**2
     blocks = x.reshape(count, block, block, colours, height, width).permute(0, 3, 4, 1, 5, 2)
     return blocks.reshape(count, colours, height * block, width * block)
+
+
+def _space_to_depth(x: Tensor, block: int) -> Tensor:
+    """Pixel unshuffle with channels in TensorFlow's order."""
+    count, colours, height, width = x.shape
+    blocks = x.reshape(count, colours, height // block, block, width // block, block).permute(0, 3, 5, 1, 2, 4)
+    return blocks.reshape(count, colours * block**2, height // block, width // block)
+
+
+def _mirror_pad(x: Tensor, op: MirrorPad) -> Tensor:
+    rows, columns = (_mirrored(length, op).to(x.device) for length in x.shape[-2:])
+    return x[:, :, rows][:, :, :, columns]
+
+
+def _mirrored(length: int, op: MirrorPad) -> Tensor:
+    """Return the pixels that stand at −amount .. length + amount − 1."""
+    mode: Literal["symmetric", "reflect"] = op.mirror
+    return torch.from_numpy(np.pad(np.arange(length), op.amount, mode=mode))

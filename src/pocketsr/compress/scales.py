@@ -4,13 +4,16 @@
       └────────────────────────── both ends: scale 1, zero point −128 ────────────────────┘
 
 Operators that copy bytes, and sums, keep one scale for all they touch, so a sum of whole numbers stays one. Values
-that are never negative have zero point −128 and use all 256 levels; the others have 0. The last operator writes the
-output at zero point −128 whatever its sign: 8 bits at scale 1 saturate to 0..255 by themselves.
+that are never negative, an enlarged image among them, have zero point −128 and use all 256 levels; the others have 0.
+The last operator writes the output at zero point −128 whatever its sign: 8 bits at scale 1 saturate to 0..255 by
+themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+import numpy as np
 
 from pocketsr.errors import LoweringError
 from pocketsr.graph import Add, Conv2D, Op, Value
@@ -42,7 +45,7 @@ class Plan:
         signed = {
             self._bytes.of(op.output.name): op.output.name
             for op in ops
-            if _makes_numbers(op) and getattr(op, "activation", "") == "none"
+            if _makes_numbers(op) and getattr(op, "activation", "") == "none" and not _interpolates(op)
         }
         signed.pop(self._bytes.of(output), None)
         if self._bytes.of(source.name) in signed:
@@ -71,6 +74,16 @@ class Plan:
 def is_copy(op: Op) -> bool:
     """Whether a convolution only copies channels."""
     return isinstance(op, Conv2D) and op.is_copy
+
+
+def _interpolates(op: Op) -> bool:
+    """Whether a convolution only mixes neighbours, weights summing to 1: of an image it makes an image.
+
+    Its output is as good as never negative; what little a bicubic kernel undershoots is cut off.
+    """
+    if not isinstance(op, Conv2D) or np.any(op.bias):
+        return False
+    return bool(np.allclose(op.weight.sum(axis=(1, 2, 3)), 1, atol=1e-4))
 
 
 def _makes_numbers(op: Op) -> bool:
