@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from pocketsr.blocks import Network
 from pocketsr.compress import IntegerNetwork, quantise
 from pocketsr.compress.calibrate import activation_maxima
 from pocketsr.errors import DataError, LoweringError, SettingError
-from pocketsr.graph import Add, Conv2D, Graph, LeakyRelu, Slice, Value, execute
+from pocketsr.graph import Add, Conv2D, Elementwise, Graph, PRelu, Slice, Value, execute
 from pocketsr.networks import build
 from pocketsr.train import to_levels, to_tensor
 from sample_graphs import abpn_like_graph
@@ -149,9 +151,9 @@ def test_an_operator_without_integers_is_refused_and_slices_are_not() -> None:
     dark = noise(6, 7) // 3
     expected = execute(quantised.graph(), as_int8(dark))[0].astype(np.int16) + 128
     assert np.array_equal(to_levels(quantised, dark), expected)
-    leaky = LeakyRelu((cut,), bent, 0.1)
-    graph = Graph(image, output, (cutting, leaky, Conv2D((bent,), output, weight, bias, None, "relu")))
-    with pytest.raises(LoweringError, match="LeakyRelu has no integer form"):
+    root = Elementwise((cut,), bent, "sqrt")
+    graph = Graph(image, output, (cutting, root, Conv2D((bent,), output, weight, bias, None, "relu")))
+    with pytest.raises(LoweringError, match="b: sqrt has no integer form"):
         IntegerNetwork(graph)
 
 
@@ -177,3 +179,28 @@ def test_calibration_needs_images_and_a_method() -> None:
         activation_maxima(graph, [])
     with pytest.raises(SettingError, match="minmax"):
         activation_maxima(graph, [noise(4, 4)], method="mse")
+
+
+def test_prelu_becomes_a_convolution_and_a_sum_that_compute_it() -> None:
+    image, bent, output = Value("image", 3), Value("bent", 3), Value("output", 3)
+    features, slope = Value("features", 3), np.array([0.0, 0.25, 1.0], np.float32)
+    weight = np.random.default_rng(0).normal(0, 0.3, (3, 3, 3, 3)).astype(np.float32)
+    bias = np.zeros(3, np.float32)
+    graph = Graph(
+        image,
+        output,
+        (
+            Conv2D((image,), features, weight, bias),
+            PRelu((features,), bent, slope),
+            Conv2D((bent,), output, weight, bias + 128),
+        ),
+    )
+    pixels = noise(9, 8)
+    quantised = IntegerNetwork(graph, activation_maxima(graph, [pixels]))
+    levels = to_levels(quantised, pixels)
+    assert np.array_equal(levels, execute(quantised.graph(), as_int8(pixels))[0].astype(np.int16) + 128)
+    expected = np.clip(execute(graph, pixels[None].astype(np.float32))[0], 0, 255)
+    assert np.abs(levels - expected).mean() < 3
+    steep = dataclasses.replace(graph, ops=(graph.ops[0], PRelu((features,), bent, slope + 1), graph.ops[2]))
+    with pytest.raises(LoweringError, match="slope above 1"):
+        IntegerNetwork(steep)

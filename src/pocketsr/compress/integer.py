@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 import torch
@@ -25,17 +24,30 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pocketsr.blocks import Network
+from pocketsr.compress.arithmetic import (
+    convolved,
+    depth_to_space,
+    leaky,
+    looked_up,
+    mirrored,
+    rounded,
+    space_to_depth,
+)
 from pocketsr.compress.calibrate import Method, activation_maxima
+from pocketsr.compress.prepare import prepared
 from pocketsr.compress.scales import Plan, is_copy
-from pocketsr.errors import LoweringError
+from pocketsr.errors import LoweringError, ModelFileError
 from pocketsr.graph import (
     Add,
     Concat,
     Conv2D,
     DepthToSpace,
+    Elementwise,
     Graph,
+    LeakyRelu,
     Minimum,
     MirrorPad,
+    Multiply,
     Op,
     Quantisation,
     Relu,
@@ -48,10 +60,7 @@ from pocketsr.lower import trace
 from pocketsr.train.images import to_image
 from pocketsr.train.loop import Rewrite
 
-#: Sums must stay below this to be exact in float32.
-_EXACT = 1 << 24
 _PIXELS = Quantisation(1.0, -128)
-_INTEGER_OPS = (Conv2D, Add, Concat, DepthToSpace, SpaceToDepth, Relu, Slice, Minimum, MirrorPad)
 
 
 class IntegerNetwork(nn.Module):
@@ -68,14 +77,12 @@ class IntegerNetwork(nn.Module):
 
     def __init__(self, graph: Graph, maxima: Mapping[str, float] | None = None) -> None:
         super().__init__()
-        self._ops = _without_saturation(graph)
+        self._ops = prepared(graph)
         self._plan = Plan(graph.input, self._ops)
         self._input, self._output = graph.input, self._ops[-1].output
-        self.scale = graph.scale
+        self.scale, self.channels = graph.scale, graph.input.channels
         self.weights, self.biases, self.log_scales = nn.ParameterDict(), nn.ParameterDict(), nn.ParameterDict()
         for op in self._ops:
-            if not isinstance(op, _INTEGER_OPS):
-                raise LoweringError(f"{op.output.name}: {type(op).__name__} has no integer form")
             if isinstance(op, Conv2D) and not is_copy(op):
                 self.weights[op.output.name] = nn.Parameter(torch.from_numpy(op.weight.transpose(0, 3, 1, 2).copy()))
                 self.biases[op.output.name] = nn.Parameter(torch.from_numpy(op.bias.copy()))
@@ -123,30 +130,38 @@ class IntegerNetwork(nn.Module):
     def _run(self, op: Op, inputs: Sequence[Tensor]) -> Tensor:
         if isinstance(op, Conv2D):
             weight, bias, weight_scale = self._integers(op)
-            acc = _exact_convolution(op, inputs[0], weight, bias)
+            acc = convolved(op, inputs[0], weight, bias)
             # In this order, in float32: XNNPACK's.
             multiplier = self._scale(op.inputs[0]) * weight_scale / self._scale(op.output)
-            return self._clamped(_round(acc * multiplier[:, None, None]), op)
+            return self._clamped(rounded(acc * multiplier[:, None, None]), op)
         if isinstance(op, Add):
             return self._clamped(inputs[0] + inputs[1], op)
         if isinstance(op, Concat):
             return torch.cat(list(inputs), dim=1)
+        if isinstance(op, Multiply):
+            multiplier = self._scale(op.inputs[0]) * self._scale(op.inputs[1]) / self._scale(op.output)
+            return self._clamped(rounded(inputs[0] * inputs[1] * multiplier), op)
+        if isinstance(op, Elementwise):
+            looked = looked_up(op, inputs[0], self._scale(op.inputs[0]), float(self._scale(op.output)))
+            return self._clamped(looked, op)
+        if isinstance(op, LeakyRelu):
+            return leaky(op, inputs[0])
         if isinstance(op, DepthToSpace):
-            return _depth_to_space(inputs[0], op.block)
+            return depth_to_space(inputs[0], op.block)
         if isinstance(op, Relu):
             return F.relu(inputs[0])
         if isinstance(op, Slice):
             return inputs[0][:, op.start : op.start + op.output.channels]
         if isinstance(op, SpaceToDepth):
-            return _space_to_depth(inputs[0], op.block)
+            return space_to_depth(inputs[0], op.block)
         if isinstance(op, MirrorPad):
-            return _mirror_pad(inputs[0], op)
+            return mirrored(op, inputs[0])
         assert isinstance(op, Minimum)
         return torch.clamp(inputs[0], max=float(np.rint(op.bound)))
 
-    def _clamped(self, centred: Tensor, op: Conv2D | Add) -> Tensor:
+    def _clamped(self, centred: Tensor, op: Op) -> Tensor:
         zero_point = self._plan.zero_point(op.output.name)
-        low = 0 if op.activation == "relu" else -128 - zero_point
+        low = 0 if getattr(op, "activation", "none") == "relu" else -128 - zero_point
         return torch.clamp(centred, low, 127 - zero_point)
 
     def _integers(self, op: Conv2D) -> tuple[Tensor, Tensor, Tensor]:
@@ -157,12 +172,12 @@ class IntegerNetwork(nn.Module):
         weight, bias = self.weights[op.output.name], self.biases[op.output.name]
         # A channel of zeros has no scale of its own; any will do.
         weight_scale = (weight.detach().abs().amax(dim=(1, 2, 3)) / 127).clamp_min(1e-8)
-        integers = torch.clamp(_round(weight / weight_scale[:, None, None, None]), -127, 127)
-        return integers, _round(bias / (self._scale(op.inputs[0]) * weight_scale)), weight_scale
+        integers = torch.clamp(rounded(weight / weight_scale[:, None, None, None]), -127, 127)
+        return integers, rounded(bias / (self._scale(op.inputs[0]) * weight_scale)), weight_scale
 
     def _scale(self, value: Value) -> Tensor:
-        group = self._plan.group(value.name)
-        return torch.exp(self.log_scales[group]) if group in self.log_scales else torch.ones(())
+        fixed = self._plan.fixed(value.name)
+        return torch.exp(self.log_scales[self._plan.group(value.name)]) if fixed is None else torch.tensor(fixed)
 
     def _quantisation(self, value: Value) -> Quantisation:
         return Quantisation(float(self._scale(value)), self._plan.zero_point(value.name))
@@ -175,11 +190,20 @@ def quantise(network: Network, images: Iterable[Array] = (), *, method: Method =
         network: A float network.
         images: Representative images, uint8 ``(H, W, 3)``; without any, scales wait for a checkpoint.
         method: How ranges are taken from what was seen.
+
+    Raises:
+        LoweringError: The network has no integer form, or scales lie further apart than a file can have them.
     """
     graph = trace(network)
     representative = list(images)
     maxima = activation_maxima(graph, representative, method=method) if representative else None
-    return IntegerNetwork(graph, maxima)
+    quantised = IntegerNetwork(graph, maxima)
+    if maxima is not None:
+        try:
+            quantised.graph()
+        except ModelFileError as error:
+            raise LoweringError(f"the ranges seen do not fit an int8 file: {error}") from error
+    return quantised
 
 
 def _rewrite(network: nn.Module, images: Iterable[Tensor]) -> nn.Module:
@@ -189,85 +213,3 @@ def _rewrite(network: nn.Module, images: Iterable[Tensor]) -> nn.Module:
 
 #: What the training loop needs to begin a stage of integer arithmetic.
 REWRITES: Mapping[str, Rewrite] = {"integer": _rewrite}
-
-
-def _exact_convolution(op: Conv2D, image: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Convolve whole numbers; sums that could pass 2²⁴ are taken in parts and rounded to float32 once, as XNNPACK."""
-    padding = (op.weight.shape[1] // 2, op.weight.shape[2] // 2) if op.padding == "same" else (0, 0)
-    parts = _exact_parts(op)
-    if parts == 1:
-        return F.conv2d(image, weight, bias, padding=padding, groups=op.groups)
-    width = image.shape[1] // op.groups
-    total: Tensor | None = None
-    for part in range(parts):
-        inside = slice(part * width // parts, (part + 1) * width // parts)
-        taken = image.reshape(len(image), op.groups, width, *image.shape[2:])[:, :, inside].flatten(1, 2)
-        sums = F.conv2d(taken, weight[:, inside], padding=padding, groups=op.groups).double()
-        total = sums if total is None else total + sums
-    assert total is not None
-    return (total + bias.double()[:, None, None]).float()
-
-
-def _without_saturation(graph: Graph) -> tuple[Op, ...]:
-    """Return the operators less the minimum at the end: 8 bits at scale 1 saturate to 0..255 by themselves."""
-    ops = list(graph.ops)
-    for index, op in enumerate(ops):
-        if isinstance(op, Minimum) and op.bound == 255 and _leads_to_end(ops[index + 1 :], op.output):
-            ops[index + 1 :] = [_renamed(later, op.output, op.inputs[0]) for later in ops[index + 1 :]]
-            del ops[index]
-            break
-    makers = [index for index, op in enumerate(ops) if isinstance(op, Conv2D | Add)]
-    if not makers or not _leads_to_end(ops[makers[-1] + 1 :], ops[makers[-1]].output):
-        raise LoweringError("an integer network must end in a convolution or a sum, a clip and depth-to-space aside")
-    return tuple(ops)
-
-
-def _leads_to_end(later: Sequence[Op], value: Value) -> bool:
-    """Whether only depth-to-space and the like come between a value and the output."""
-    for op in later:
-        if not isinstance(op, DepthToSpace | Minimum | Relu) or op.inputs != (value,):
-            return False
-        value = op.output
-    return True
-
-
-def _renamed(op: Op, old: Value, new: Value) -> Op:
-    return dataclasses.replace(op, inputs=tuple(new if value == old else value for value in op.inputs))
-
-
-def _exact_parts(op: Conv2D) -> int:
-    """Return into how many parts the inputs of a convolution are cut so that float32 holds each part's sums exactly."""
-    _, height, width, inputs = op.weight.shape
-    exact_inputs = max(1, (_EXACT - 1) // int(height * width * 127 * 255))
-    return -(-int(inputs) // exact_inputs)
-
-
-def _round(x: Tensor) -> Tensor:
-    """Round half to even; the gradient passes as if nothing had happened."""
-    return x + (torch.round(x) - x).detach()
-
-
-def _depth_to_space(x: Tensor, block: int) -> Tensor:
-    """Pixel shuffle with channels in TensorFlow's order."""
-    count, channels, height, width = x.shape
-    colours = channels // block**2
-    blocks = x.reshape(count, block, block, colours, height, width).permute(0, 3, 4, 1, 5, 2)
-    return blocks.reshape(count, colours, height * block, width * block)
-
-
-def _space_to_depth(x: Tensor, block: int) -> Tensor:
-    """Pixel unshuffle with channels in TensorFlow's order."""
-    count, colours, height, width = x.shape
-    blocks = x.reshape(count, colours, height // block, block, width // block, block).permute(0, 3, 5, 1, 2, 4)
-    return blocks.reshape(count, colours * block**2, height // block, width // block)
-
-
-def _mirror_pad(x: Tensor, op: MirrorPad) -> Tensor:
-    rows, columns = (_mirrored(length, op).to(x.device) for length in x.shape[-2:])
-    return x[:, :, rows][:, :, :, columns]
-
-
-def _mirrored(length: int, op: MirrorPad) -> Tensor:
-    """Return the pixels that stand at −amount .. length + amount − 1."""
-    mode: Literal["symmetric", "reflect"] = op.mirror
-    return torch.from_numpy(np.pad(np.arange(length), op.amount, mode=mode))

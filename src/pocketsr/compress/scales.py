@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pocketsr.errors import LoweringError
-from pocketsr.graph import Add, Conv2D, Op, Value
+from pocketsr.graph import FUNCTION_OUTPUTS, Add, Conv2D, Elementwise, Multiply, Op, Value
 
 
 class Plan:
@@ -41,12 +41,14 @@ class Plan:
                     self._scales.join(op.output.name, value.name)
         output = ops[-1].output.name
         self._scales.join(output, source.name)
-        self._pixels = self._scales.of(source.name)
-        signed = {
-            self._bytes.of(op.output.name): op.output.name
-            for op in ops
-            if _makes_numbers(op) and getattr(op, "activation", "") == "none" and not _interpolates(op)
+        self._tables = {
+            self._scales.of(op.output.name): FUNCTION_OUTPUTS[op.function] for op in ops if isinstance(op, Elementwise)
         }
+        for group in self._tables:
+            if len(others := self._scales.members(group)) > 1:
+                raise LoweringError(f"{', '.join(others)}: a function's table has a scale of its own and shares none")
+        self._pixels = self._scales.of(source.name)
+        signed = {self._bytes.of(op.output.name): op.output.name for op in ops if _may_be_negative(op)}
         signed.pop(self._bytes.of(output), None)
         if self._bytes.of(source.name) in signed:
             name = signed[self._bytes.of(source.name)]
@@ -64,7 +66,12 @@ class Plan:
     @property
     def learnt_groups(self) -> tuple[str, ...]:
         """Return the groups whose scale is not fixed at 1."""
-        return tuple(group for group in self._scales.all() if group != self._pixels)
+        return tuple(group for group in self._scales.all() if group != self._pixels and group not in self._tables)
+
+    def fixed(self, name: str) -> float | None:
+        """Return the scale of a value whose scale is not learnt, None where it is."""
+        group = self._scales.of(name)
+        return 1.0 if group == self._pixels else self._tables[group].scale if group in self._tables else None
 
     def zero_point(self, name: str) -> int:
         """Return the zero point of a value."""
@@ -88,7 +95,13 @@ def _interpolates(op: Op) -> bool:
 
 def _makes_numbers(op: Op) -> bool:
     """Whether an operator computes new levels; all others hand bytes on."""
-    return isinstance(op, Conv2D | Add) and not is_copy(op)
+    return isinstance(op, Conv2D | Add | Multiply | Elementwise) and not is_copy(op)
+
+
+def _may_be_negative(op: Op) -> bool:
+    if isinstance(op, Elementwise):
+        return FUNCTION_OUTPUTS[op.function].zero_point == 0
+    return _makes_numbers(op) and getattr(op, "activation", "none") == "none" and not _interpolates(op)
 
 
 class _Groups:

@@ -2,6 +2,7 @@
 
 from pocketsr.graph.base import Graph, Op, Quantisation, Value
 from pocketsr.graph.ops import (
+    FUNCTION_OUTPUTS,
     Add,
     Concat,
     Conv2D,
@@ -24,6 +25,7 @@ from pocketsr.graph.reference import execute
 from pocketsr.graph.subpixel import subpixel_convolution
 
 __all__ = [
+    "FUNCTION_OUTPUTS",
     "Add",
     "Concat",
     "Conv2D",

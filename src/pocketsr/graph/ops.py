@@ -6,18 +6,24 @@ Knows nothing of files, torch, or how to run; ``base`` says what an operator and
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from pocketsr.errors import ModelFileError
-from pocketsr.graph.base import Array, Op, Size
+from pocketsr.graph.base import Array, Op, Quantisation, Size
 
 Activation: TypeAlias = Literal["none", "relu"]
 Padding: TypeAlias = Literal["same", "valid"]
 Mirror: TypeAlias = Literal["symmetric", "reflect"]
 Function: TypeAlias = Literal["tanh", "logistic", "gelu", "sqrt"]
+
+#: Functions with an int8 form, and the scale and zero point that it has in TensorFlow Lite.
+FUNCTION_OUTPUTS: Mapping[Function, Quantisation] = {
+    "tanh": Quantisation(1 / 128, 0),
+    "logistic": Quantisation(1 / 256, -128),
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -231,7 +237,11 @@ class Minimum(Op):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LeakyRelu(Op):
-    """x where x is above 0, ``slope`` · x elsewhere. Float only."""
+    """x where x is above 0, ``slope`` · x elsewhere. In int8 both ends share one scale.
+
+    Attributes:
+        slope: 0 to 1. In int8 the nearest 256th takes its place, as in XNNPACK.
+    """
 
     slope: float
 
@@ -239,10 +249,15 @@ class LeakyRelu(Op):
         # Files hold float32; rounding here makes what is written and what is read equal.
         object.__setattr__(self, "slope", float(np.float32(self.slope)))
 
+    def factor(self) -> int:
+        """Return the slope in 256ths, by which an int8 file multiplies."""
+        return int(np.rint(np.float32(256) * np.float32(self.slope)))
+
     def check(self) -> None:
-        """Float, and same channels on both sides."""
+        """Same channels and quantisation on both sides; in int8 a slope that 256ths can hold."""
         self._require_same_kind()
-        self._require_float()
+        if self.output.quantisation is not None:
+            self._require(0 < self.factor() <= 256, f"an int8 slope is between 1/256 and 1, not {self.slope:g}")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -283,7 +298,10 @@ class Slice(Op):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Elementwise(Op):
-    """A function of each number by itself. Float only.
+    """A function of each number by itself.
+
+    In int8 only ``tanh`` and ``logistic`` exist, tables of 256 entries; their outputs are at the scales that
+    TensorFlow Lite fixes for them (``FUNCTION_OUTPUTS``).
 
     Attributes:
         function: ``tanh``; ``logistic``, 1 / (1 + e^−x); ``gelu``, x · Φ(x) with Φ the exact normal distribution;
@@ -293,9 +311,13 @@ class Elementwise(Op):
     function: Function
 
     def check(self) -> None:
-        """Float, and same channels on both sides."""
-        self._require_same_kind()
-        self._require_float()
+        """Same channels on both sides, and in int8 an output at the function's own scale."""
+        self._require_one_input()
+        self._require(self.inputs[0].channels == self.output.channels, "channel counts differ")
+        if self.output.quantisation is not None:
+            self._require(self.function in FUNCTION_OUTPUTS, f"{self.function} has no int8 form")
+            needed = FUNCTION_OUTPUTS[self.function]
+            self._require(self.output.quantisation == needed, f"its int8 output must be at {needed}")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -308,20 +330,42 @@ class _Pairwise(Op):
         return super().joined_size([size for size in sizes if size != (1, 1)] or [larger])
 
     def check(self) -> None:
-        """Float, two inputs, all of one width."""
+        """Two inputs, all of one width."""
         self._require(len(self.inputs) == 2, "two inputs are needed")
         self._require(len({value.channels for value in (*self.inputs, self.output)}) == 1, "channel counts differ")
-        self._require_float()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Multiply(_Pairwise):
-    """Product of two values. Float only."""
+    """Product of two values."""
+
+    def check(self) -> None:
+        """As any pair; in int8 scales within what XNNPACK multiplies."""
+        super().check()
+        if self.output.quantisation is not None:
+            ratio = float(self.multiplier())
+            self._require(2**-16 <= ratio < 2**8, f"s_a · s_b / s_out is {ratio:g}; XNNPACK takes 1/65536 up to 256")
+
+    def multiplier(self) -> np.float32:
+        """Return what brings integer products to steps of the output: (s_a · s_b) / s_out in float32.
+
+        Raises:
+            ModelFileError: The operator is a float one.
+        """
+        first, second, made = (value.quantisation for value in (*self.inputs, self.output))
+        if first is None or second is None or made is None:
+            raise ModelFileError(f"{self.output.name!r} is float: there is nothing to rescale")
+        return np.float32(first.scale) * np.float32(second.scale) / np.float32(made.scale)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Subtract(_Pairwise):
     """First value less the second. Float only."""
+
+    def check(self) -> None:
+        """As any pair, and float."""
+        super().check()
+        self._require_float()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -116,7 +116,7 @@ NETWORKS: Mapping[str, NetworkEntry] = {
         scales=(2, 3, 4),
         parameters={2: 410_700, 3: 417_195, 4: 426_288},
         source="Wan et al., Swift Parameter-free Attention Network, CVPRW 2024",
-        not_int8="its attention multiplies two feature maps, for which integer training has no form yet",
+        not_int8="gated features are joined with plain ones a thousand times larger; one 8-bit scale cannot hold both",
     ),
     "fsrcnn": NetworkEntry(
         make=FSRCNN,
@@ -129,21 +129,19 @@ NETWORKS: Mapping[str, NetworkEntry] = {
         scales=(2, 3, 4),
         parameters={2: 21_284, 3: 22_729, 4: 24_752},
         source="Shi et al., Real-Time Single Image and Video Super-Resolution, CVPR 2016",
-        not_int8="tanh has no integer form that all backends agree on",
     ),
     "srcnn": NetworkEntry(
         make=SRCNN,
         scales=(2, 3, 4),
         parameters={2: 57_281, 3: 57_281, 4: 57_281},
         source="Dong et al., Image Super-Resolution Using Deep Convolutional Networks, TPAMI 2016",
-        not_int8="the bicubic image it starts from would be rounded by 8-bit weights",
     ),
     "imdn": NetworkEntry(
         make=IMDN,
         scales=(2, 3, 4),
         parameters={2: 694_404, 3: 703_059, 4: 715_176},
         source="Hui et al., Lightweight Super-Resolution with Information Multi-distillation Network, ACM MM 2019",
-        not_int8="attention and LeakyReLU have no integer form that all backends agree on",
+        not_int8="its attention takes mean and deviation over the whole image, which 8 bits cannot hold",
     ),
     "carn": NetworkEntry(
         make=CARN,
@@ -187,7 +185,6 @@ NETWORKS: Mapping[str, NetworkEntry] = {
         parameters={2: 57_121, 4: 74_465},
         source="Light F2SRGAN, 2023: the student before pruning",
         preset={"depth": 8, "fourier": False, "tied": True},
-        not_int8="PReLU has no integer form that all backends agree on",
     ),
     "f2srgan-light": NetworkEntry(
         make=F2SRGAN,
@@ -195,42 +192,36 @@ NETWORKS: Mapping[str, NetworkEntry] = {
         parameters={2: 21_841, 4: 39_185},
         source="Light F2SRGAN, 2023",
         preset={"depth": 8, "fourier": False, "tied": True, "inner": 1},
-        not_int8="PReLU has no integer form that all backends agree on",
     ),
     "srresnet": NetworkEntry(
         make=SRResNet,
         scales=(2, 4),
         parameters={2: 1_397_525, 4: 1_545_238},
         source="Ledig et al., Photo-Realistic Single Image Super-Resolution Using a GAN, CVPR 2017",
-        not_int8="PReLU has no integer form that all backends agree on",
     ),
     "enhancenet": NetworkEntry(
         make=EnhanceNet,
         scales=(4,),
         parameters={4: 852_867},
         source="Sajjadi et al., EnhanceNet, ICCV 2017",
-        not_int8="the bicubic image it adds to would be rounded by 8-bit weights",
     ),
     "feqe": NetworkEntry(
         make=FEQE,
         scales=(4,),
         parameters={4: 96_464},
         source="Vu et al., Fast and Efficient Image Quality Enhancement, ECCVW 2018",
-        not_int8="the bicubic image it adds to would be rounded by 8-bit weights",
     ),
     "mslapsrn": NetworkEntry(
         make=MSLapSRN,
         scales=(2, 4),
         parameters={2: 222_801, 4: 222_801},
         source="Lai et al., Fast and Accurate Super-Resolution with Deep Laplacian Pyramid Networks, TPAMI 2019",
-        not_int8="LeakyReLU has no integer form that all backends agree on",
     ),
     "bicubic": NetworkEntry(
         make=Bicubic,
         scales=(2, 3, 4),
         parameters={2: 0, 3: 0, 4: 0},
         source="Keys, Cubic Convolution Interpolation for Digital Image Processing, 1981",
-        not_int8="8-bit weights would round the kernel",
     ),
 }
 

@@ -51,7 +51,8 @@ def load_recipe(name_or_path: str, *, readings: Sequence[str] = ()) -> Recipe:
 
 def readings_of(name_or_path: str) -> Mapping[str, str]:
     """Return the readings that a recipe offers, and why each is there."""
-    return {name: str(reading.get("why", "")) for name, reading in read_toml("recipe", name_or_path).get("readings", {}).items()}
+    offered = read_toml("recipe", name_or_path).get("readings", {})
+    return {name: str(reading.get("why", "")) for name, reading in offered.items()}
 
 
 def recipe_from(values: Mapping[str, Any]) -> Recipe:

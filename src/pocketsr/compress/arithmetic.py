@@ -1,0 +1,99 @@
+"""What each operator of an int8 file computes, in torch, with gradients.
+
+Numbers are q − z, whole numbers held in float32 as ``(N, C, H, W)``. Every function rounds where XNNPACK rounds and as
+it rounds; gradients pass each rounding as if it were not there (straight-through). Knows nothing of scales' owners.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pocketsr.graph import Conv2D, Elementwise, LeakyRelu, MirrorPad
+
+#: Sums must stay below this to be exact in float32.
+_EXACT = 1 << 24
+
+
+def rounded(x: Tensor) -> Tensor:
+    """Round half to even; the gradient passes as if nothing had happened."""
+    return x + (torch.round(x) - x).detach()
+
+
+def convolved(op: Conv2D, image: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Convolve whole numbers; sums that could pass 2²⁴ are taken in parts and rounded to float32 once, as XNNPACK.
+
+    Args:
+        op: Says padding and groups.
+        image: q − z.
+        weight: ``(O, I / groups, kh, kw)``, whole numbers within ±127.
+        bias: ``(O,)``, whole numbers.
+    """
+    padding = (op.weight.shape[1] // 2, op.weight.shape[2] // 2) if op.padding == "same" else (0, 0)
+    parts = _exact_parts(op)
+    if parts == 1:
+        return F.conv2d(image, weight, bias, padding=padding, groups=op.groups)
+    width = image.shape[1] // op.groups
+    total: Tensor | None = None
+    for part in range(parts):
+        inside = slice(part * width // parts, (part + 1) * width // parts)
+        taken = image.reshape(len(image), op.groups, width, *image.shape[2:])[:, :, inside].flatten(1, 2)
+        sums = F.conv2d(taken, weight[:, inside], padding=padding, groups=op.groups).double()
+        total = sums if total is None else total + sums
+    assert total is not None
+    return (total + bias.double()[:, None, None]).float()
+
+
+def leaky(op: LeakyRelu, x: Tensor) -> Tensor:
+    """Multiply what is negative by a whole number of 256ths, halves rounded up."""
+    slope = op.factor() / 256  # exact, and so is the product
+    below = x * slope
+    return torch.where(x > 0, x, below + (torch.floor(below + 0.5) - below).detach())
+
+
+def looked_up(op: Elementwise, x: Tensor, scale: Tensor, step: float) -> Tensor:
+    """Return what a table of 256 entries holds: the function of the real number, in whole steps.
+
+    Args:
+        op: Says which function: ``tanh`` or ``logistic``.
+        x: q − z.
+        scale: Of x, a scalar.
+        step: Scale of the output.
+    """
+    real = x * scale
+    return rounded((torch.tanh(real) if op.function == "tanh" else torch.sigmoid(real)) / step)
+
+
+def depth_to_space(x: Tensor, block: int) -> Tensor:
+    """Pixel shuffle with channels in TensorFlow's order."""
+    count, channels, height, width = x.shape
+    colours = channels // block**2
+    blocks = x.reshape(count, block, block, colours, height, width).permute(0, 3, 4, 1, 5, 2)
+    return blocks.reshape(count, colours, height * block, width * block)
+
+
+def space_to_depth(x: Tensor, block: int) -> Tensor:
+    """Pixel unshuffle with channels in TensorFlow's order."""
+    count, colours, height, width = x.shape
+    blocks = x.reshape(count, colours, height // block, block, width // block, block).permute(0, 3, 5, 1, 2, 4)
+    return blocks.reshape(count, colours * block**2, height // block, width // block)
+
+
+def mirrored(op: MirrorPad, x: Tensor) -> Tensor:
+    """Continue an image by its mirror image on all four sides."""
+    mode: Literal["symmetric", "reflect"] = op.mirror
+    rows, columns = (
+        torch.from_numpy(np.pad(np.arange(length), op.amount, mode=mode)).to(x.device) for length in x.shape[-2:]
+    )
+    return x[:, :, rows][:, :, :, columns]
+
+
+def _exact_parts(op: Conv2D) -> int:
+    """Return into how many parts the inputs of a convolution are cut so that float32 holds each part's sums exactly."""
+    _, height, width, inputs = op.weight.shape
+    exact_inputs = max(1, (_EXACT - 1) // int(height * width * 127 * 255))
+    return -(-int(inputs) // exact_inputs)
