@@ -25,12 +25,13 @@ from pocketsr.networks.published import PublishedSize, published_sizes
 from pocketsr.networks.rtsrn import RTSRN
 from pocketsr.networks.scsrn import SCSRN
 from pocketsr.networks.sesr import SESR
+from pocketsr.networks.sized import SIZES, resized, sizes_of
 from pocketsr.networks.span import SPAN
 from pocketsr.networks.srcnn import SRCNN
 from pocketsr.networks.srresnet import SRResNet
 from pocketsr.networks.xlsr import XLSR
 
-__all__ = ["NETWORKS", "NetworkEntry", "PublishedSize", "build", "published_sizes"]
+__all__ = ["NETWORKS", "SIZES", "NetworkEntry", "PublishedSize", "build", "published_sizes", "sizes_of"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ class NetworkEntry:
         not_float32: Why it has no float32 ``.tflite``; empty where it has one.
         not_int8: Why it has no int8 ``.tflite``; empty where it has one.
         not_onnx: Why it has no ``.onnx``; empty where it has one.
+        not_prunable: Why channels cannot be pruned; empty where they can.
     """
 
     make: Callable[..., Network]
@@ -56,6 +58,7 @@ class NetworkEntry:
     not_float32: str = ""
     not_int8: str = ""
     not_onnx: str = ""
+    not_prunable: str = ""
 
 
 _CARN = "Ahn et al., Fast, Accurate, and Lightweight Super-Resolution with Cascading Residual Network, ECCV 2018"
@@ -178,6 +181,7 @@ NETWORKS: Mapping[str, NetworkEntry] = {
         not_float32=_FOURIER,
         not_int8=_FOURIER,
         not_onnx=_FOURIER,
+        not_prunable="complex weights of its Fourier units mix channels that a split has fixed; prune its student",
     ),
     "f2srgan-student": NetworkEntry(
         make=F2SRGAN,
@@ -222,12 +226,15 @@ NETWORKS: Mapping[str, NetworkEntry] = {
         scales=(2, 3, 4),
         parameters={2: 0, 3: 0, 4: 0},
         source="Keys, Cubic Convolution Interpolation for Digital Image Processing, 1981",
+        not_prunable="it has no channels but the image's",
     ),
 }
 
 
 def build(name: str, options: Mapping[str, Any]) -> Network:
     """Make the network of that name with those keyword options.
+
+    The option ``sizes``, which every network has, makes its folded form with other shapes: a pruned network.
 
     Raises:
         UnknownNameError: No network has that name.
@@ -236,7 +243,9 @@ def build(name: str, options: Mapping[str, Any]) -> Network:
     if name not in NETWORKS:
         raise UnknownNameError.among("network", name, NETWORKS)
     entry = NETWORKS[name]
+    own = {key: value for key, value in options.items() if key != SIZES}
     try:
-        return entry.make(**{**entry.preset, **options})
+        network = entry.make(**{**entry.preset, **own})
     except TypeError as error:
         raise SettingError(f"network {name!r}: {error}") from error
+    return resized(network.folded(), options[SIZES]) if SIZES in options else network

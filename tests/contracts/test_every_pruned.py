@@ -1,0 +1,98 @@
+"""What holds for every network that can be pruned: dead channels go without a trace, and what is left is ordinary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pocketsr.blocks import Network
+from pocketsr.compress import quantise
+from pocketsr.errors import SettingError
+from pocketsr.graph import execute
+from pocketsr.lower import trace
+from pocketsr.lower.parity import FLOAT_TOLERANCE
+from pocketsr.networks import NETWORKS, SIZES, build, sizes_of
+from pocketsr.networks.saved import load_network, save_network
+from pocketsr.train import to_levels
+
+pytest.importorskip("torch_pruning", reason="pruning needs torch-pruning: pip install 'pocketsr[prune]'")
+from pocketsr.compress.coupling import coupled_groups
+from pocketsr.compress.prune import Pruning, prune
+
+PRUNABLE = [name for name, entry in NETWORKS.items() if not entry.not_prunable]
+
+
+def noisy(name: str) -> Network:
+    torch.manual_seed(0)
+    network = build(name, {}).folded().eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d) and module.bias is not None and module.groups == module.in_channels > 1:
+                module.bias.zero_()  # what it adds to a channel of zeros would not be nothing
+    return network
+
+
+def silence(network: Network) -> list[list[int]]:
+    """Make a third of the channels of each group zero, and return which."""
+    plans = []
+    for group in coupled_groups(network):
+        part = group.width // group.parts
+        dead = [first * part + index for first in range(group.parts) for index in range(part // 3)]
+        for name in group.makers:
+            layer = network.get_submodule(name)
+            rows = group.rows_of(name, dead)
+            is_transposed = isinstance(layer, nn.ConvTranspose2d)
+            (layer.weight.transpose(0, 1) if is_transposed else layer.weight)[rows] = 0
+            if layer.bias is not None:
+                layer.bias[rows] = 0
+        plans.append(dead)
+    return plans
+
+
+@pytest.mark.parametrize("name", PRUNABLE)
+@torch.no_grad()
+def test_channels_that_are_zero_can_go_and_nothing_changes(name: str) -> None:
+    network = noisy(name)
+    plans, image = silence(network), torch.rand(1, network.channels, 12, 14)
+    before, count = network(image), sum(p.numel() for p in network.parameters())
+    for group, dead in zip(coupled_groups(network), plans, strict=True):
+        if dead:
+            group.cut(dead)
+    assert sum(p.numel() for p in network.parameters()) < count
+    if name == "span":  # half of a gate's reach is added to what is zero, so nothing in it is silent
+        assert network(image).shape == before.shape
+    else:
+        torch.testing.assert_close(network(image), before, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", PRUNABLE)
+def test_what_is_left_is_an_ordinary_network(name: str, tmp_path: Path) -> None:
+    network = noisy(name)
+    pruned = prune(network, Pruning(ratio=0.3, importance="lamp")).eval()
+    count = sum(p.numel() for p in pruned.parameters())
+    assert 0 < count < sum(p.numel() for p in network.parameters())
+    options = {SIZES: sizes_of(pruned, build(name, {}).folded())}
+    save_network(pruned, tmp_path / "pruned.safetensors", name=name, options=options)
+    restored, _ = load_network(tmp_path / "pruned.safetensors")
+    pixels = np.random.default_rng(0).integers(0, 256, (11, 13, pruned.channels), dtype=np.uint8)
+    levels = to_levels(pruned, pixels)
+    assert levels.shape == (11 * pruned.scale, 13 * pruned.scale, pruned.channels)
+    assert np.array_equal(to_levels(restored, pixels), levels)
+    graph = trace(restored)
+    assert np.abs(execute(graph, pixels[None].astype(np.float32))[0] - levels).max() <= FLOAT_TOLERANCE * 255
+    if not NETWORKS[name].not_int8:
+        integer = quantise(restored, [pixels])
+        expected = execute(integer.graph(), (pixels[None].astype(np.int16) - 128).astype(np.int8))[0]
+        assert np.array_equal(to_levels(integer, pixels), expected.astype(np.int16) + 128)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in NETWORKS.items() if entry.not_prunable])
+def test_what_cannot_be_pruned_says_so(name: str) -> None:
+    with pytest.raises(SettingError):
+        prune(build(name, {}), Pruning(ratio=0.3))
