@@ -30,6 +30,7 @@ def _names() -> str:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the runs [default: runs/ABLATION].")
 @click.option("--steps", type=click.IntRange(min=1), help="Cut every stage to at most this many steps.")
 @click.option("--seed", type=click.IntRange(min=0), help="Other first weights and patches than the recipe's.")
+@click.option("--teacher", type=click.Path(path_type=Path), help="Network to learn from; for arms that are taught.")
 @click.option("-t", "--threads", type=click.IntRange(1, 1024), help="Processor threads [default: all].")
 def command(
     ablation: str,
@@ -38,6 +39,7 @@ def command(
     output: Path | None,
     steps: int | None,
     seed: int | None,
+    teacher: Path | None,
     threads: int | None,
 ) -> None:
     """Train every arm of ABLATION, a name or a .toml file, and print the table.
@@ -76,6 +78,7 @@ def command(
             folder=folder,
             steps=steps,
             seed=seed,
+            teacher=teacher,
             on_arm=on_arm,
             on_event=panel.show,
             should_stop=should_stop,

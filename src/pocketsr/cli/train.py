@@ -32,6 +32,7 @@ def _recipes() -> str:
 @click.option("--network", help="Train another network; for recipes that are meant for any.")
 @click.option("-s", "--scale", type=click.IntRange(2, 4), help="Train for another scale.")
 @click.option("--from", "start", type=click.Path(path_type=Path), help="Begin with the weights of a checkpoint.")
+@click.option("--teacher", type=click.Path(path_type=Path), help="Network to learn from; for recipes that are taught.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the run [default: runs/RECIPE].")
 @click.option(
     "--resume",
@@ -56,6 +57,7 @@ def command(
     network: str | None,
     scale: int | None,
     start: Path | None,
+    teacher: Path | None,
     output: Path | None,
     resume: str,
     seed: int | None,
@@ -83,6 +85,8 @@ def command(
         torch.set_num_threads(threads)
     chosen = _changed(load_recipe(recipe, readings=readings), network, scale, seed, steps)
     chosen = _watched(chosen, backend, pictures)
+    if teacher is not None:
+        chosen = chosen.taught_by(str(teacher))
     if dry_run:
         from pocketsr.cli.train_plan import plan
 

@@ -28,15 +28,18 @@ class Patch:
         low: uint8 ``(P, P, 3)``, or None where it is made later.
         high: uint8 ``(scale·P, scale·P, 3)``.
         scale: Factor between them.
+        guide: What a teacher made of ``low``, as ``high``, if there is one.
     """
 
     low: Pixels | None
     high: Pixels
     scale: int
+    guide: Pixels | None = None
 
     def both(self, change: Callable[[Pixels], Pixels]) -> Patch:
-        """Return the patch with the same change on both sides."""
-        return dataclasses.replace(self, low=None if self.low is None else change(self.low), high=change(self.high))
+        """Return the patch with the same change on both sides, and on the teacher's."""
+        low, guide = (None if side is None else change(side) for side in (self.low, self.guide))
+        return dataclasses.replace(self, low=low, high=change(self.high), guide=guide)
 
 
 #: The patch, where to draw from, and a way to get another patch of the same data.

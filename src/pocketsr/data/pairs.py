@@ -30,11 +30,13 @@ class Pair:
         low: uint8 ``(H, W, 3)`` RGB, made from ``high``.
         high: uint8 ``(scale·H, scale·W, 3)`` RGB.
         name: File it came from.
+        guide: What a teacher made of ``low``, as ``high``; None where nobody teaches by images made before.
     """
 
     low: Pixels
     high: Pixels
     name: str
+    guide: Pixels | None = None
 
 
 def load_pairs(

@@ -30,11 +30,13 @@ class PatchBatch:
         low: uint8 ``(N, P, P, 3)`` RGB.
         high: uint8 ``(N, scale·P, scale·P, 3)`` RGB.
         scale: Factor between them.
+        guide: What a teacher made of each ``low``, as ``high``; None where the pairs have none.
     """
 
     low: Pixels
     high: Pixels
     scale: int
+    guide: Pixels | None = None
 
 
 class PatchSampler:
@@ -103,12 +105,15 @@ class PatchSampler:
         size = self._patch
         low = np.empty((len(places), size, size, 3), np.uint8)
         high = np.empty((len(places), size * source.scale, size * source.scale, 3), np.uint8)
+        guide = np.empty_like(high) if source.is_guided else None
         for index, place in enumerate(places):
             patch = self._draw(source, step, place)
             assert patch.low is not None
             _copy(patch.low, low[index])
             _copy(patch.high, high[index])
-        return PatchBatch(low, high, source.scale)
+            if guide is not None and patch.guide is not None:
+                _copy(patch.guide, guide[index])
+        return PatchBatch(low, high, source.scale, guide)
 
     def _draw(self, source: _Source, step: int, place: int) -> Patch:
         """Draw the patch at one place of a batch."""
@@ -132,6 +137,7 @@ class _Source:
         self.scale, self._patch = scale, patch
         self._pairs = [pair for pair in pairs if min(pair.low.shape[:2]) >= patch]
         self.left_out = len(pairs) - len(self._pairs)
+        self.is_guided = all(pair.guide is not None for pair in self._pairs)
         if not pairs:
             raise DataError(f"there are no training images at ×{scale}")
         if not self._pairs:
@@ -150,8 +156,9 @@ class _Source:
         top = int(random.integers(pair.low.shape[0] - size + 1))
         left = int(random.integers(pair.low.shape[1] - size + 1))
         low = pair.low[top : top + size, left : left + size] if with_low else None
-        top, left = top * scale, left * scale
-        return Patch(low, pair.high[top : top + size * scale, left : left + size * scale], scale)
+        rows, columns = (slice(start * scale, (start + size) * scale) for start in (top, left))
+        guide = None if pair.guide is None else pair.guide[rows, columns]
+        return Patch(low, pair.high[rows, columns], scale, guide)
 
 
 def _changed(

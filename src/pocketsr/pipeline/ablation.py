@@ -118,6 +118,7 @@ def run_ablation(
     folder: Path,
     steps: int | None = None,
     seed: int | None = None,
+    teacher: Path | None = None,
     on_arm: Callable[[Arm, Recipe], None] = lambda _arm, _recipe: None,
     on_event: Callable[[Event], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -131,6 +132,7 @@ def run_ablation(
         folder: Where each arm's run and figures are kept.
         steps: Cut every stage to at most this many steps.
         seed: Other first weights and patches than the recipe's.
+        teacher: File of the network that taught arms learn from.
         on_arm: Called before an arm is trained.
         on_event: Passed on to training.
         should_stop: Passed on to training; what was finished is kept, and the same call goes on.
@@ -144,6 +146,7 @@ def run_ablation(
     figures: dict[str, Mapping[str, float]] = {}
     for arm in ablation.arms:
         recipe = _cut(ablation.recipe_of(arm), steps, seed)
+        recipe = recipe if teacher is None else recipe.taught_by(str(teacher))
         run = folder / arm.name.replace(" ", "-").replace("/", "-").lower()
         row = run / _ROW
         if not row.exists():

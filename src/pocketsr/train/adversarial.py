@@ -75,7 +75,7 @@ class AdversarialLearner(Learner):
     def _learn_to_judge(self, batch: PatchBatch, step: int) -> Tensor:
         self._discriminator_optimiser.zero_grad(set_to_none=True)
         total = torch.zeros((), device=self.processes.device)
-        for low, high, is_last in self._parts(batch):
+        for low, high, _, is_last in self._parts(batch):
             with torch.no_grad():
                 output = self._upscale(low, batch.scale)
             with exchange(self._running_discriminator, now=is_last):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pocketsr.data import PatchBatch
+from pocketsr.train.distillation import Guidance
 from pocketsr.train.distributed import Processes, exchange
 from pocketsr.train.images import to_luma, to_tensor
 from pocketsr.train.limits import limit_weights
@@ -38,6 +39,7 @@ class Learner:
         assert isinstance(running, nn.Module)
         self._running = processes.joined(running, may_skip=bool(stage.scales))
         self._loss = make_loss(stage.losses, processes.device)
+        self._guidance = Guidance(stage, self.network, processes) if stage.distillation else None
         self._optimiser = make_optimiser(
             stage.optimiser, self.network, stage.learning_rate, stage.learning_rate_factors
         )
@@ -55,9 +57,14 @@ class Learner:
         """
         self._optimiser.zero_grad(set_to_none=True)
         sums: dict[str, Tensor] = {}
-        for low, high, is_last in self._parts(batch):
+        if self._guidance is not None:
+            self._guidance.begin()
+        for low, high, guide, is_last in self._parts(batch):
             with exchange(self._running, now=is_last):
-                terms = self._terms(self._upscale(low, batch.scale), high)
+                output = self._upscale(low, batch.scale)
+                terms = self._terms(output, high)
+                if self._guidance is not None:
+                    terms.update(self._guidance.terms(low, output, high, guide, batch.scale))
                 loss = torch.stack([*terms.values()]).sum() / self.stage.accumulate
                 loss.backward()  # type: ignore[no-untyped-call]
             _add(sums, {"loss": loss, **{name: term / self.stage.accumulate for name, term in terms.items()}})
@@ -66,11 +73,14 @@ class Learner:
 
     def state(self) -> dict[str, Any]:
         """Return all that the next step depends on beside the network."""
-        return {"optimiser": self._optimiser.state_dict()}
+        state = {"optimiser": self._optimiser.state_dict()}
+        return state if self._guidance is None else {**state, "guidance": self._guidance.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from what ``state`` returned."""
         self._optimiser.load_state_dict(state["optimiser"])
+        if self._guidance is not None:
+            self._guidance.load_state(state["guidance"])
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of a step."""
@@ -79,13 +89,14 @@ class Learner:
     def _terms(self, output: Tensor, high: Tensor) -> dict[str, Tensor]:
         return self._loss.terms(output, high)
 
-    def _parts(self, batch: PatchBatch) -> Iterator[tuple[Tensor, Tensor, bool]]:
-        """Yield the batch in as many parts as the stage asks for, as tensors, and whether it is the last part."""
+    def _parts(self, batch: PatchBatch) -> Iterator[tuple[Tensor, Tensor, Tensor | None, bool]]:
+        """Yield the batch in as many parts as the stage asks for: low, high, the teacher's, and whether it is last."""
         count = self.stage.accumulate
         size = len(batch.low) // count
         for index in range(count):
             part = slice(index * size, (index + 1) * size)
-            yield self._images(batch.low[part]), self._images(batch.high[part]), index == count - 1
+            guide = None if batch.guide is None else self._images(batch.guide[part])
+            yield self._images(batch.low[part]), self._images(batch.high[part]), guide, index == count - 1
 
     def _images(self, pixels: Any) -> Tensor:
         images = to_tensor(pixels, self.processes.device)
@@ -104,6 +115,8 @@ class Learner:
             nn.utils.clip_grad_norm_(self.network.parameters(), stage.gradient_clip)
         set_rate(self._optimiser, self._rate(step))
         self._optimiser.step()
+        if self._guidance is not None:
+            self._guidance.take_step(self._rate(step))
         if stage.weight_limit or stage.rep_weight_limit:
             limit_weights(self.network, stage.weight_limit, stage.rep_weight_limit)
 

@@ -85,6 +85,7 @@ def train(
         workers=workers,
         processes=processes,
         on_event=on_event,
+        on_note=on_note,
         should_stop=should_stop,
     )
     checkpoint = state
@@ -121,6 +122,11 @@ def check_recipe(recipe: Recipe, rewrites: Mapping[str, Rewrite]) -> nn.Module:
             raise SettingError(
                 f"stage {stage.name!r} draws from the scales {list(stage.scales)}; {recipe.network.name} as set up "
                 f"here holds {', '.join(map(str, held))}"
+            )
+        if recipe.data.degrade_patches and stage.distillation and stage.distillation.outputs == "cached":
+            raise SettingError(
+                f"stage {stage.name!r}: patches are degraded anew each time, which a cached teacher has not seen; "
+                'use outputs = "live"'
             )
         make_augmentations(stage.augmentations, degrades_patches=recipe.data.degrade_patches)
         make_learner(recipe, index, network, Processes())

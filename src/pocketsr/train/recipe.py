@@ -17,6 +17,7 @@ Precision = Literal["fp32", "bf16"]
 Arithmetic = Literal["float", "integer"]
 Fit = Literal["crop", "resize", "refuse"]
 Result = Literal["last", "best"]
+Outputs = Literal["live", "cached"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,6 +79,26 @@ class Adversary:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Distillation:
+    """A teacher that is followed beside the truth.
+
+    Attributes:
+        teacher: File of a float network: a checkpoint (``.pt``) or a saved or imported one (``.safetensors``). Empty
+            waits for ``--teacher``.
+        outputs: ``live`` runs the teacher on every patch; ``cached`` runs it once on every training image and keeps
+            what it made, which costs a step almost nothing.
+        terms: What is taken over: ``output``, ``residual`` and ``kl`` from its images, ``attention`` and ``afd`` from
+            its features.
+        taps: Pairs of layers, the student's and the teacher's, whose features are compared.
+    """
+
+    teacher: str = ""
+    outputs: Outputs = "live"
+    terms: tuple[LossTerm, ...] = (LossTerm(name="output"),)
+    taps: tuple[tuple[str, str], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Stage:
     """One stretch of training with settings of its own. Stages run in order, each from the last one's result.
 
@@ -90,6 +111,7 @@ class Stage:
         calibration_images: Images that set the first activation ranges of an integer stage.
         losses: Terms of the loss between output and ground truth, both 0..1.
         adversary: A discriminator to train against, if any.
+        distillation: A teacher to follow, if any.
         optimiser: A name from ``torch.optim`` and its options.
         learning_rate: Step size at its highest.
         learning_rate_factors: For parameter names, as shell patterns, what their step size is multiplied with.
@@ -120,6 +142,7 @@ class Stage:
     calibration_images: int = 100
     losses: tuple[LossTerm, ...] = (LossTerm(name="l1"),)
     adversary: Adversary | None = None
+    distillation: Distillation | None = None
     optimiser: Choice = Choice(name="Adam")
     learning_rate: float = 1e-3
     learning_rate_factors: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -150,8 +173,8 @@ class Stage:
         _require(0 <= self.warmup_steps <= self.steps, self.name, "warmup_steps", "0 to steps", self.warmup_steps)
         divides = self.batch % self.accumulate == 0
         _require(divides, self.name, "accumulate", f"a divisor of the batch of {self.batch}", self.accumulate)
-        has_goal = bool(self.losses) or self.adversary is not None
-        _require(has_goal, self.name, "losses", "one term or more, or an adversary", list(self.losses))
+        has_goal = bool(self.losses) or self.adversary is not None or self.distillation is not None
+        _require(has_goal, self.name, "losses", "one term or more, or an adversary or teacher", list(self.losses))
         if self.arithmetic == "integer":
             needed = "'fp32' where arithmetic is integer (bf16 cannot hold the sums)"
             _require(self.precision == "fp32", self.name, "precision", needed, self.precision)
@@ -206,6 +229,22 @@ class Recipe:
         """Return the same recipe with every stage at most ``steps`` long: for trying things out."""
         stages = tuple(
             dataclasses.replace(stage, steps=min(stage.steps, steps), warmup_steps=min(stage.warmup_steps, steps))
+            for stage in self.stages
+        )
+        return dataclasses.replace(self, stages=stages)
+
+    def taught_by(self, teacher: str) -> Recipe:
+        """Return the recipe with that file as the teacher of every stage that has one.
+
+        Raises:
+            SettingError: No stage has one.
+        """
+        if not any(stage.distillation for stage in self.stages):
+            raise SettingError(f"no stage of recipe {self.name!r} has a teacher; add [stages.distillation] to one")
+        stages = tuple(
+            dataclasses.replace(stage, distillation=dataclasses.replace(stage.distillation, teacher=teacher))
+            if stage.distillation
+            else stage
             for stage in self.stages
         )
         return dataclasses.replace(self, stages=stages)

@@ -16,6 +16,7 @@ from pocketsr.data import Pair, PatchBatch, PatchSampler, stream_batches
 from pocketsr.errors import TrainingError
 from pocketsr.train.adversarial import AdversarialLearner
 from pocketsr.train.checkpoint import Checkpoint, write_checkpoint
+from pocketsr.train.distillation import guided_pairs
 from pocketsr.train.distributed import Processes
 from pocketsr.train.event import Event
 from pocketsr.train.learner import Learner
@@ -40,6 +41,7 @@ class Surroundings:
         workers: Threads that draw patches; no influence on the result.
         processes: The group that trains.
         on_event: Called every few steps and after every validation, in the main process.
+        on_note: Called with a sentence that people should read, in the main process.
         should_stop: Asked after every step.
     """
 
@@ -50,6 +52,7 @@ class Surroundings:
     workers: int
     processes: Processes
     on_event: Callable[[Event], None]
+    on_note: Callable[[str], None]
     should_stop: Callable[[], bool]
 
 
@@ -129,7 +132,7 @@ class StageRun:
         stage, around, data = self.stage, self.around, self.recipe.data
         scales = stage.scales or (self.recipe.scale,)
         sampler = PatchSampler(
-            {scale: around.pairs[scale] for scale in scales},
+            {scale: self._pairs(scale) for scale in scales},
             patch=stage.patch,
             batch=stage.batch,
             seed=self.recipe.seed * 1000 + self.index,
@@ -147,6 +150,19 @@ class StageRun:
             if batch is None:
                 return
             yield batch
+
+    def _pairs(self, scale: int) -> Sequence[Pair]:
+        """Return what patches are cut from, with what a teacher made of it where the stage wants that beforehand."""
+        around, choice = self.around, self.stage.distillation
+        if choice is None or choice.outputs == "live":
+            return around.pairs[scale]
+        pairs, device = around.pairs[scale], around.processes.device
+        if around.processes.is_main:  # the others read what this one writes
+            pairs = guided_pairs(pairs, self.stage, scale, around.folder, device, around.on_note)
+        around.processes.wait()
+        if around.processes.is_main:
+            return pairs
+        return guided_pairs(pairs, self.stage, scale, around.folder, device, around.on_note)
 
     @torch.no_grad()
     def _update_average(self) -> None:

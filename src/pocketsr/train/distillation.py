@@ -1,0 +1,240 @@
+"""Distillation: a teacher beside the truth, in any stage.
+
+    low ─► student ─► output ─┬─ losses to the truth
+      │      └─ features ─┐   ├─ losses to the teacher's output      (live, or made once for every image: cached)
+      └─► teacher ─ features ─┴─ losses to the teacher's features    (live only)
+
+Knows the student as a module with names; an integer network has none inside, so only outputs can be taught there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pocketsr.blocks import Network
+from pocketsr.choice import make
+from pocketsr.data import Pair
+from pocketsr.errors import CheckpointError, SettingError, UnknownNameError
+from pocketsr.image.writing import replacing
+from pocketsr.networks import build
+from pocketsr.networks.saved import load_network
+from pocketsr.train.checkpoint import read_checkpoint
+from pocketsr.train.distributed import Processes
+from pocketsr.train.images import to_image, to_tensor
+from pocketsr.train.losses.distillation import FEATURE_LOSSES, OUTPUT_LOSSES, OutputLoss
+from pocketsr.train.optimiser import make_optimiser, set_rate
+from pocketsr.train.recipe import Distillation, Stage
+
+#: Augmentations that only move pixels and colours: what the teacher made of an image moves along.
+_MOVES = ("flip", "transpose", "shuffle-colours")
+
+
+class Guidance:
+    """The teacher's part in a stage: its outputs, its features, and what they cost the student.
+
+    Args:
+        stage: One with ``distillation``.
+        student: The network that learns.
+        processes: The group that trains.
+
+    Raises:
+        SettingError: A term, a tap or an option does not fit.
+        CheckpointError: The teacher cannot be read.
+    """
+
+    def __init__(self, stage: Stage, student: nn.Module, processes: Processes) -> None:
+        assert stage.distillation is not None
+        self._choice: Distillation = stage.distillation
+        check_distillation(stage)
+        self.teacher = load_teacher(self._choice.teacher).to(processes.device)
+        self._autocast = stage.precision == "bf16"
+        outputs = [term for term in self._choice.terms if term.name in OUTPUT_LOSSES]
+        features = [term for term in self._choice.terms if term.name in FEATURE_LOSSES]
+        self._outputs: list[tuple[str, float, OutputLoss]] = [
+            (term.name, term.weight, make("distillation loss", OUTPUT_LOSSES, term)) for term in outputs
+        ]
+        self._kept: dict[str, list[Tensor]] = {"student": [], "teacher": []}
+        self._features = nn.ModuleDict()
+        self._weights = {term.name: term.weight for term in features}
+        if features:
+            if processes.world > 1 and any(term.name == "afd" for term in features):
+                raise SettingError("afd has parameters of its own, which several processes do not exchange; use one")
+            names = list(zip(*self._choice.taps, strict=True))
+            widths = self._tap(student, names[0], "student"), self._tap(self.teacher, names[1], "teacher")
+            for term in features:
+                self._features[term.name] = make("distillation loss", FEATURE_LOSSES, term, *widths)
+        self._features.to(processes.device)
+        trained = any(parameter.requires_grad for parameter in self._features.parameters())
+        self._optimiser = make_optimiser(stage.optimiser, self._features, stage.learning_rate, {}) if trained else None
+
+    def begin(self) -> None:
+        """Forget the last step: call before the student runs."""
+        for kept in self._kept.values():
+            kept.clear()
+        if self._optimiser is not None:
+            self._optimiser.zero_grad(set_to_none=True)
+
+    def terms(self, low: Tensor, output: Tensor, target: Tensor, guide: Tensor | None, scale: int) -> dict[str, Tensor]:
+        """Return each loss by name, times its weight, after the student has made ``output`` of ``low``.
+
+        Args:
+            low: ``(N, 3, P, P)`` in 0..1.
+            output: ``(N, 3, scale·P, scale·P)``.
+            target: The truth, as output.
+            guide: The teacher's output where it was made before; None runs the teacher.
+            scale: Factor of this batch.
+        """
+        if guide is None:
+            guide = self._taught(low, scale)
+        found = {name: weight * loss(output, target, guide) for name, weight, loss in self._outputs}
+        for name, loss in self._features.items():
+            found[name] = self._weights[name] * loss(self._kept["student"], self._kept["teacher"])
+        for kept in self._kept.values():
+            kept.clear()
+        return found
+
+    def take_step(self, rate: float) -> None:
+        """Train what the losses themselves have to learn."""
+        if self._optimiser is not None:
+            set_rate(self._optimiser, rate)
+            self._optimiser.step()
+
+    def state(self) -> dict[str, Any]:
+        """Return what the next step depends on."""
+        optimiser = {} if self._optimiser is None else self._optimiser.state_dict()
+        return {"features": self._features.state_dict(), "optimiser": optimiser}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state`` returned."""
+        self._features.load_state_dict(state["features"])
+        if self._optimiser is not None:
+            self._optimiser.load_state_dict(state["optimiser"])
+
+    @torch.no_grad()
+    def _taught(self, low: Tensor, scale: int) -> Tensor:
+        _set_scale(self.teacher, scale)
+        with torch.autocast(low.device.type, torch.bfloat16, enabled=self._autocast):
+            output: Tensor = self.teacher(low)
+        return output.float().clamp(0, 1)
+
+    def _tap(self, network: nn.Module, names: Sequence[str], whose: str) -> list[int]:
+        """Keep what layers give from now on, and return how many channels each has."""
+        modules = dict(network.named_modules())
+        for name in names:
+            if not name or name not in modules:
+                raise UnknownNameError.among(f"layer of the {whose}", name, [key for key in modules if key])
+            modules[name].register_forward_hook(lambda _module, _inputs, output: self._kept[whose].append(output))
+        was_training, device = network.training, next(network.parameters()).device
+        network.eval()
+        with torch.no_grad():
+            network(torch.zeros(1, getattr(network, "channels", 3), 16, 16, device=device))
+        network.train(was_training)
+        widths = [int(features.shape[1]) for features in self._kept[whose]]
+        self._kept[whose].clear()
+        if len(widths) != len(names):
+            raise SettingError(f"taps name layers of the {whose} that run more than once, or not at all: {names}")
+        return widths
+
+
+def check_distillation(stage: Stage) -> None:
+    """Refuse what does not go together.
+
+    Raises:
+        SettingError: With words on what would.
+    """
+    choice = stage.distillation
+    assert choice is not None
+    known = {**OUTPUT_LOSSES, **FEATURE_LOSSES}
+    for term in choice.terms:
+        if term.name not in known:
+            raise UnknownNameError.among("distillation loss", term.name, known)
+    has_features = any(term.name in FEATURE_LOSSES for term in choice.terms)
+    if not choice.teacher:
+        raise SettingError(f"stage {stage.name!r} is taught: name the teacher's file with --teacher, or in the recipe")
+    if has_features and not choice.taps:
+        raise SettingError(f"stage {stage.name!r}: feature losses need taps, pairs of layers of student and teacher")
+    if has_features and stage.arithmetic == "integer":
+        raise SettingError(f"stage {stage.name!r}: an integer network has no layers to tap; teach it by its output")
+    if has_features and choice.outputs == "cached":
+        raise SettingError(f'stage {stage.name!r}: features are not cached; use outputs = "live"')
+    others = [change.name for change in stage.augmentations if change.name not in _MOVES]
+    if choice.outputs == "cached" and others:
+        raise SettingError(
+            f"stage {stage.name!r}: after {', '.join(others)} the teacher would say something else than what is "
+            'cached; use outputs = "live"'
+        )
+
+
+def load_teacher(path: str) -> Network:
+    """Read a float network that will not change: a checkpoint (``.pt``) or a saved network (``.safetensors``).
+
+    Raises:
+        CheckpointError: It cannot be read, or is of integer arithmetic.
+    """
+    file = Path(path)
+    if file.suffix == ".safetensors":
+        network, _ = load_network(file)
+    else:
+        state = read_checkpoint(file)
+        if state.recipe.stages[state.stage].arithmetic != "float":
+            raise CheckpointError(f"{file} is of integer arithmetic; a teacher is a float network")
+        network = build(state.recipe.network.name, state.recipe.network.options)
+        network.load_state_dict(dict(state.average))
+    return network.folded().eval().requires_grad_(False)
+
+
+def guided_pairs(
+    pairs: Sequence[Pair], stage: Stage, scale: int, folder: Path, device: torch.device, on_note: Callable[[str], None]
+) -> tuple[Pair, ...]:
+    """Return pairs with the teacher's image beside each, made once and kept in a folder.
+
+    Args:
+        pairs: What the teacher enlarges.
+        stage: Says who teaches.
+        scale: Factor of the pairs.
+        folder: The run's folder; images of the same teacher found there are not made again.
+        device: Where the teacher runs.
+        on_note: Called with a sentence for people.
+
+    Raises:
+        CheckpointError: The teacher cannot be read.
+        SettingError: It does not upscale by that factor.
+    """
+    assert stage.distillation is not None
+    teacher = load_teacher(stage.distillation.teacher).to(device)
+    _set_scale(teacher, scale)
+    kept = folder / f"teacher-{_digest(stage.distillation.teacher)}-x{scale}"
+    kept.mkdir(parents=True, exist_ok=True)
+    guided, made = [], 0
+    for number, pair in enumerate(pairs):
+        file = kept / f"{number:06}-{hashlib.sha256(pair.low.tobytes()).hexdigest()[:12]}.npy"
+        if not file.exists():
+            made += 1
+            if made == 1:
+                on_note(f"the teacher enlarges {len(pairs)} images once; they are kept in {kept}")
+            with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+                image = to_image(teacher(to_tensor(pair.low[None], device)).float())[0]
+            with replacing(file, overwrite=True) as temporary, temporary.open("wb") as out:
+                np.save(out, image)
+        guided.append(dataclasses.replace(pair, guide=np.load(file)))
+    return tuple(guided)
+
+
+def _set_scale(teacher: Network, scale: int) -> None:
+    if teacher.scale != scale:
+        if scale not in teacher.scales:
+            held = ", ".join(map(str, teacher.scales))
+            raise SettingError(f"the teacher upscales by {held}, the student by {scale}")
+        teacher.scale = scale
+
+
+def _digest(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
