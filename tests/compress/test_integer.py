@@ -204,3 +204,19 @@ def test_prelu_becomes_a_convolution_and_a_sum_that_compute_it() -> None:
     steep = dataclasses.replace(graph, ops=(graph.ops[0], PRelu((features,), bent, slope + 1), graph.ops[2]))
     with pytest.raises(LoweringError, match="slope above 1"):
         IntegerNetwork(steep)
+
+
+def test_tracked_scales_follow_what_batches_need_and_are_not_learnt(network: Network) -> None:
+    tracked = quantise(network, [noise(16, 16)], tracked=True)
+    assert not any(parameter.requires_grad for parameter in tracked.log_scales.values())
+    before = {name: float(scale) for name, scale in tracked.log_scales.items()}
+    with torch.no_grad():
+        tracked.train()(torch.rand(1, 3, 16, 16) * 0.2)  # dark: less range is needed
+    assert all(float(tracked.log_scales[name]) < scale for name, scale in before.items())
+    after = {name: float(scale) for name, scale in tracked.log_scales.items()}
+    with torch.no_grad():
+        tracked.eval()(torch.rand(1, 3, 16, 16))
+    assert after == {name: float(scale) for name, scale in tracked.log_scales.items()}
+    image = noise(12, 10)
+    expected = execute(tracked.graph(), as_int8(image))[0].astype(np.int16) + 128
+    assert np.array_equal(to_levels(tracked, image), expected)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from pocketsr.compress.calibrate import Method
     from pocketsr.graph import Graph
     from pocketsr.spec import ModelSpec
 
@@ -40,7 +41,10 @@ class Trained:
 @click.option("--count", default=8, show_default=True, type=click.IntRange(min=1), help="How many of them to check on.")
 @click.option("--format", "form", type=click.Choice(["tflite", "onnx"]), help="[default: by the output's ending]")
 @click.option("--precision", type=click.Choice(["float32", "int8"]), help="[default: the checkpoint's]")
-@click.option("--ptq", type=click.Choice(["minmax", "percentile"]), help="How int8 ranges are taken after training.")
+@click.option(
+    "--ptq", type=click.Choice(["minmax", "percentile", "mse"]), help="How int8 ranges are set after training."
+)
+@click.option("--extremes", is_flag=True, help="Let the images for that reach black and white.")
 @click.option("--calibrate", default=100, show_default=True, type=click.IntRange(min=1), help="Images for that.")
 @click.option("--size", metavar="HxW", help="Size for readers that cannot resize; binds an ONNX file to it.")
 @click.option("--name", help="Name in the file's description [default: the file's].")
@@ -52,7 +56,8 @@ def command(
     count: int,
     form: str | None,
     precision: str | None,
-    ptq: str | None,
+    ptq: Method | None,
+    extremes: bool,
     calibrate: int,
     size: str | None,
     name: str | None,
@@ -67,6 +72,7 @@ def command(
     from pocketsr.cli.torch import import_torch
 
     import_torch()
+    from pocketsr.compress.calibrate import with_extremes
     from pocketsr.errors import OutputExistsError
     from pocketsr.image import downscale, list_images, read_image
     from pocketsr.lower import write_checked, write_onnx_checked
@@ -87,11 +93,15 @@ def command(
         pixels = downscale(read_image(file).pixels, scale)
         return pixels if channels == 3 else _luma(pixels)
 
+    def representative() -> Iterable[npt.NDArray[np.uint8]]:
+        lows = [low(file) for file in files[:: max(1, len(files) // calibrate)]]
+        return with_extremes(lows) if extremes else lows
+
     graph, forward = _lowered(
         trained.network,
         precision,
         ptq,
-        lambda: [low(file) for file in files[:: max(1, len(files) // calibrate)]],
+        representative,
     )
     spec = _spec(trained, graph, name or output.stem)
     samples = (low(file) for file in files[:count])
@@ -139,8 +149,8 @@ def _luma(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 def _lowered(
     network: Any,
     precision: str | None,
-    ptq: str | None,
-    representative: Callable[[], list[npt.NDArray[np.uint8]]],
+    ptq: Method | None,
+    representative: Callable[[], Iterable[npt.NDArray[np.uint8]]],
 ) -> tuple[Graph, Forward]:
     from pocketsr.compress import IntegerNetwork, quantise
     from pocketsr.lower import trace
@@ -153,7 +163,7 @@ def _lowered(
             raise click.UsageError("--ptq quantises a float checkpoint; this one is of integer arithmetic already")
         graph = network.graph()
     elif ptq or precision == "int8":
-        network = quantise(network, representative(), method="percentile" if ptq == "percentile" else "minmax")
+        network = quantise(network, representative(), method=ptq or "minmax")
         graph = network.graph()
     else:
         network = network.folded()

@@ -59,8 +59,11 @@ from pocketsr.graph.base import Array
 from pocketsr.lower import trace
 from pocketsr.train.images import to_image
 from pocketsr.train.loop import Rewrite
+from pocketsr.train.recipe import Stage
 
 _PIXELS = Quantisation(1.0, -128)
+#: Part of a tracked range that stays at each step, as TensorFlow's moving averages have it.
+_TRACKING = 0.99
 
 
 class IntegerNetwork(nn.Module):
@@ -70,12 +73,14 @@ class IntegerNetwork(nn.Module):
         graph: Float graph from 0..255 to 0..255.
         maxima: Largest absolute value of each graph value, from calibration; left out, scales start at 1 and a
             checkpoint is expected to bring them.
+        tracked: Let scales of activations follow a running average of the largest value of each batch, while training,
+            instead of learning them.
 
     Raises:
         LoweringError: The graph holds an operator that has no integer form.
     """
 
-    def __init__(self, graph: Graph, maxima: Mapping[str, float] | None = None) -> None:
+    def __init__(self, graph: Graph, maxima: Mapping[str, float] | None = None, *, tracked: bool = False) -> None:
         super().__init__()
         self._ops = prepared(graph)
         self._plan = Plan(graph.input, self._ops)
@@ -88,14 +93,18 @@ class IntegerNetwork(nn.Module):
                 self.biases[op.output.name] = nn.Parameter(torch.from_numpy(op.bias.copy()))
         for group in self._plan.learnt_groups:
             peak = max((maxima or {}).get(name, 0.0) for name in self._plan.members(group))
-            levels = 255 if all(self._plan.zero_point(name) == -128 for name in self._plan.members(group)) else 127
-            self.log_scales[group] = nn.Parameter(torch.tensor(np.log(peak / levels) if peak > 0 else 0.0).float())
+            first = torch.tensor(np.log(peak / self._levels(group)) if peak > 0 else 0.0).float()
+            self.log_scales[group] = nn.Parameter(first, requires_grad=not tracked)
+        self._tracked = tracked
+        self._peaks: dict[str, Tensor] = {}
 
     def forward(self, image: Tensor) -> Tensor:
         """Upscale ``(N, 3, H, W)`` to ``(N, 3, sH, sW)``, both 0..1; the output is a whole number of 255ths."""
         centred = {self._input.name: torch.round(image * 255)}
         for op in self._ops:
             centred[op.output.name] = self._run(op, [centred[value.name] for value in op.inputs])
+        if self._tracked and self.training:
+            self._follow()
         return centred[self._output.name] / 255
 
     @torch.no_grad()
@@ -160,9 +169,31 @@ class IntegerNetwork(nn.Module):
         return torch.clamp(inputs[0], max=float(np.rint(op.bound)))
 
     def _clamped(self, centred: Tensor, op: Op) -> Tensor:
+        if self._tracked and self.training:
+            group, largest = self._plan.group(op.output.name), self._largest(centred, op)
+            self._peaks[group] = torch.maximum(self._peaks[group], largest) if group in self._peaks else largest
         zero_point = self._plan.zero_point(op.output.name)
         low = 0 if getattr(op, "activation", "none") == "relu" else -128 - zero_point
         return torch.clamp(centred, low, 127 - zero_point)
+
+    def _levels(self, group: str) -> int:
+        """Return how many steps a group's values have from zero up."""
+        return 255 if all(self._plan.zero_point(name) == -128 for name in self._plan.members(group)) else 127
+
+    @torch.no_grad()
+    def _largest(self, centred: Tensor, op: Op) -> Tensor:
+        """Return the largest magnitude of a value before it is clamped, as a real number."""
+        is_relu = getattr(op, "activation", "none") == "relu"
+        return (centred.amax() if is_relu else centred.abs().amax()) * self._scale(op.output)
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move each scale a little towards what this batch needed."""
+        for group, peak in self._peaks.items():
+            if group in self.log_scales and peak > 0:
+                wanted = torch.log(peak / self._levels(group))
+                self.log_scales[group].lerp_(wanted, 1 - _TRACKING)
+        self._peaks.clear()
 
     def _integers(self, op: Conv2D) -> tuple[Tensor, Tensor, Tensor]:
         """Return integer weights ``(O, I, kh, kw)`` and biases ``(O,)`` held in float32, and weight scales ``(O,)``."""
@@ -183,13 +214,16 @@ class IntegerNetwork(nn.Module):
         return Quantisation(float(self._scale(value)), self._plan.zero_point(value.name))
 
 
-def quantise(network: Network, images: Iterable[Array] = (), *, method: Method = "minmax") -> IntegerNetwork:
+def quantise(
+    network: Network, images: Iterable[Array] = (), *, method: Method = "minmax", tracked: bool = False
+) -> IntegerNetwork:
     """Fold, trace and quantise a network: post-training quantisation, and where integer training starts.
 
     Args:
         network: A float network.
         images: Representative images, uint8 ``(H, W, 3)``; without any, scales wait for a checkpoint.
         method: How ranges are taken from what was seen.
+        tracked: As of ``IntegerNetwork``.
 
     Raises:
         LoweringError: The network has no integer form, or scales lie further apart than a file can have them.
@@ -197,7 +231,7 @@ def quantise(network: Network, images: Iterable[Array] = (), *, method: Method =
     graph = trace(network)
     representative = list(images)
     maxima = activation_maxima(graph, representative, method=method) if representative else None
-    quantised = IntegerNetwork(graph, maxima)
+    quantised = IntegerNetwork(graph, maxima, tracked=tracked)
     if maxima is not None:
         try:
             quantised.graph()
@@ -206,9 +240,10 @@ def quantise(network: Network, images: Iterable[Array] = (), *, method: Method =
     return quantised
 
 
-def _rewrite(network: nn.Module, images: Iterable[Tensor]) -> nn.Module:
+def _rewrite(network: nn.Module, images: Iterable[Tensor], stage: Stage) -> nn.Module:
     assert isinstance(network, Network)
-    return quantise(network, (to_image(image)[0] for image in images))
+    representative = (to_image(image)[0] for image in images)
+    return quantise(network, representative, method=stage.calibration, tracked=stage.activation_scales == "tracked")
 
 
 #: What the training loop needs to begin a stage of integer arithmetic.

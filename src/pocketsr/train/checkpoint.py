@@ -13,7 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pocketsr.choice import Choice
 from pocketsr.errors import CheckpointError, TrainingError
+from pocketsr.networks.saved import load_network
 from pocketsr.train.recipe import Recipe
 from pocketsr.train.recipe_files import recipe_from
 
@@ -104,7 +106,8 @@ def begin_from(network: nn.Module, recipe: Recipe, path: Path) -> tuple[str, ...
     Args:
         network: Changed in place.
         recipe: What it is about to be trained by.
-        path: A checkpoint of the same network, of a stage of float arithmetic.
+        path: A checkpoint of the same network, of a stage of float arithmetic; or a saved or imported network
+            (``.safetensors``).
 
     Returns:
         Names of the weights that stay fresh.
@@ -112,15 +115,12 @@ def begin_from(network: nn.Module, recipe: Recipe, path: Path) -> tuple[str, ...
     Raises:
         CheckpointError: The file cannot be read, or holds another network or integer arithmetic.
     """
-    state = read_checkpoint(path)
-    theirs = state.recipe.network
+    theirs, weights = _network_and_weights(path)
     if theirs.name != recipe.network.name:
         raise CheckpointError(f"{path} holds {theirs.name}; recipe {recipe.name!r} trains {recipe.network.name}")
-    if state.recipe.stages[state.stage].arithmetic != "float":
-        raise CheckpointError(f"{path} is of integer arithmetic; begin from the float stage's result beside it")
     own = network.state_dict()
     fresh = tuple(
-        name for name, value in own.items() if name not in state.average or state.average[name].shape != value.shape
+        name for name, value in own.items() if name not in weights or weights[name].shape != value.shape
     )
     if len(fresh) == len(own):
         raise CheckpointError(f"{path} holds no weight that fits; its options are {dict(theirs.options)}")
@@ -130,8 +130,19 @@ def begin_from(network: nn.Module, recipe: Recipe, path: Path) -> tuple[str, ...
             f"{path} lacks {', '.join(fresh[:3])}{'...' if len(fresh) > 3 else ''}: it was trained with the options "
             f"{dict(theirs.options)}, not {dict(recipe.network.options)}"
         )
-    network.load_state_dict({**own, **{name: state.average[name] for name in own if name not in fresh}})
+    network.load_state_dict({**own, **{name: weights[name] for name in own if name not in fresh}})
     return fresh
+
+
+def _network_and_weights(path: Path) -> tuple[Choice, Mapping[str, Tensor]]:
+    """Return which network a file holds, and its float weights."""
+    if path.suffix == ".safetensors":
+        network, facts = load_network(path)
+        return Choice(name=facts["name"], options=facts["options"]), network.state_dict()
+    state = read_checkpoint(path)
+    if state.recipe.stages[state.stage].arithmetic != "float":
+        raise CheckpointError(f"{path} is of integer arithmetic; begin from the float stage's result beside it")
+    return state.recipe.network, state.average
 
 
 def _reason(error: Exception) -> str:

@@ -24,9 +24,9 @@ from pocketsr.train.recipe import Recipe, Stage
 from pocketsr.train.stage_run import STATE_FILE, StageRun, Surroundings, make_learner
 from pocketsr.train.validate import validate_bicubic
 
-#: Turns the last stage's network into the next one's. The images (float ``(N, 3, H, W)``, 0..1, one size each) set its
-#: first ranges; without any, the structure is made and the ranges are loaded from a checkpoint afterwards.
-Rewrite = Callable[[nn.Module, Iterable[Tensor]], nn.Module]
+#: Turns the last stage's network into that of the stage given. The images (float ``(N, 3, H, W)``, 0..1, one size each)
+#: set its first ranges; without any, the structure is made and the ranges are loaded from a checkpoint afterwards.
+Rewrite = Callable[[nn.Module, Iterable[Tensor], Stage], nn.Module]
 
 
 def train(
@@ -140,7 +140,7 @@ def network_for(recipe: Recipe, stage: int, rewrites: Mapping[str, Rewrite]) -> 
     arithmetic = "float"
     for earlier in recipe.stages[: stage + 1]:
         if earlier.arithmetic != arithmetic:
-            network = _rewrite(earlier, rewrites)(network, ())
+            network = _rewrite(earlier, rewrites)(network, (), earlier)
             arithmetic = earlier.arithmetic
     return network
 
@@ -219,7 +219,7 @@ def _enter_stage(
     if stage.arithmetic == arithmetic:
         return network
     images = (to_tensor(pair.low[None]) for pair in _spread(pairs, stage.calibration_images))
-    return _rewrite(stage, rewrites)(network, images)
+    return _rewrite(stage, rewrites)(network, images, stage)
 
 
 def _finish_stage(checkpoint: Checkpoint, around: Surroundings) -> Checkpoint:

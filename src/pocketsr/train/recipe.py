@@ -18,6 +18,8 @@ Arithmetic = Literal["float", "integer"]
 Fit = Literal["crop", "resize", "refuse"]
 Result = Literal["last", "best"]
 Outputs = Literal["live", "cached"]
+Calibration = Literal["minmax", "percentile", "mse"]
+ActivationScales = Literal["learnt", "tracked"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -109,6 +111,11 @@ class Stage:
         patch: Side of a patch in low-resolution pixels.
         arithmetic: ``float`` trains the network as written; ``integer`` folds it and trains the int8 file's arithmetic.
         calibration_images: Images that set the first activation ranges of an integer stage.
+        calibration: How: by the largest values (``minmax``), all but the rarest (``percentile``), or the least error
+            (``mse``).
+        activation_scales: Scales of activations in an integer stage are ``learnt`` as weights are, or ``tracked``: a
+            running average of the largest value of each batch, as TensorFlow's.
+        equivalent: Begin an integer stage by folding the network's skip into its convolutions (ETDS).
         losses: Terms of the loss between output and ground truth, both 0..1.
         adversary: A discriminator to train against, if any.
         distillation: A teacher to follow, if any.
@@ -140,6 +147,9 @@ class Stage:
     patch: int = 64
     arithmetic: Arithmetic = "float"
     calibration_images: int = 100
+    calibration: Calibration = "minmax"
+    activation_scales: ActivationScales = "learnt"
+    equivalent: bool = False
     losses: tuple[LossTerm, ...] = (LossTerm(name="l1"),)
     adversary: Adversary | None = None
     distillation: Distillation | None = None
