@@ -178,7 +178,7 @@ def test_calibration_needs_images_and_a_method() -> None:
     with pytest.raises(DataError, match="at least one"):
         activation_maxima(graph, [])
     with pytest.raises(SettingError, match="minmax"):
-        activation_maxima(graph, [noise(4, 4)], method="mse")
+        activation_maxima(graph, [noise(4, 4)], method="median")
 
 
 def test_prelu_becomes_a_convolution_and_a_sum_that_compute_it() -> None:

@@ -66,7 +66,7 @@ def with_extremes(images: Iterable[Array]) -> Iterator[Array]:
         last = image
     if last is not None:
         rows, columns = np.indices(last.shape[:2])
-        board: Array = ((rows // 4 + columns // 4) % 2 * 255).astype(np.uint8)
+        board: Array = np.where((rows // 4 + columns // 4) % 2, np.uint8(255), np.uint8(0))
         yield board[:, :, np.newaxis].repeat(last.shape[2], axis=2)
 
 
