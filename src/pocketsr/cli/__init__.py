@@ -30,6 +30,7 @@ VERBS: dict[str, Verb] = {
     "evaluate": Verb("pocketsr.cli.evaluate", "Judge a model on folders of ground truth."),
     "train": Verb("pocketsr.cli.train", "Train a network from a recipe."),
     "ablate": Verb("pocketsr.cli.ablate", "Train the arms of a paper's comparison and print its table."),
+    "compress": Verb("pocketsr.cli.compress", "Distil, prune and quantise a network, step by measured step."),
     "export": Verb("pocketsr.cli.export", "Write a trained network as a checked model file."),
     "import": Verb("pocketsr.cli.import_", "Turn a public checkpoint into a network of ours."),
     "networks": Verb("pocketsr.cli.networks", "List every network, or show one layer by layer."),

@@ -80,7 +80,7 @@ def command(
     if output.exists() and not overwrite:
         raise OutputExistsError(f"{output} is there already; add --overwrite to replace it")
     form = form or ("onnx" if output.suffix.lower() == ".onnx" else "tflite")
-    bound = _size(size)
+    bound = parse_size(size)
     if ptq and precision == "float32":
         raise click.UsageError("--ptq makes an int8 file; it does not go with --precision float32")
     if form == "onnx" and (ptq or precision == "int8"):
@@ -115,7 +115,8 @@ def command(
     click.echo(output)
 
 
-def _size(text: str | None) -> tuple[int, int] | None:
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """Return height and width as an option has them."""
     if text is None:
         return None
     found = re.fullmatch(r"(\d+)[x×](\d+)", text)

@@ -34,6 +34,7 @@ from pocketsr.compress.arithmetic import (
     space_to_depth,
 )
 from pocketsr.compress.calibrate import Method, activation_maxima
+from pocketsr.compress.equivalent import equivalent
 from pocketsr.compress.prepare import prepared
 from pocketsr.compress.scales import Plan, is_copy
 from pocketsr.errors import LoweringError, ModelFileError
@@ -215,7 +216,12 @@ class IntegerNetwork(nn.Module):
 
 
 def quantise(
-    network: Network, images: Iterable[Array] = (), *, method: Method = "minmax", tracked: bool = False
+    network: Network,
+    images: Iterable[Array] = (),
+    *,
+    method: Method = "minmax",
+    tracked: bool = False,
+    folds_skip: bool = False,
 ) -> IntegerNetwork:
     """Fold, trace and quantise a network: post-training quantisation, and where integer training starts.
 
@@ -224,11 +230,12 @@ def quantise(
         images: Representative images, uint8 ``(H, W, 3)``; without any, scales wait for a checkpoint.
         method: How ranges are taken from what was seen.
         tracked: As of ``IntegerNetwork``.
+        folds_skip: Fold the network's skip into its convolutions first (``equivalent``).
 
     Raises:
         LoweringError: The network has no integer form, or scales lie further apart than a file can have them.
     """
-    graph = trace(network)
+    graph = equivalent(trace(network)) if folds_skip else trace(network)
     representative = list(images)
     maxima = activation_maxima(graph, representative, method=method) if representative else None
     quantised = IntegerNetwork(graph, maxima, tracked=tracked)
@@ -243,7 +250,8 @@ def quantise(
 def _rewrite(network: nn.Module, images: Iterable[Tensor], stage: Stage) -> nn.Module:
     assert isinstance(network, Network)
     representative = (to_image(image)[0] for image in images)
-    return quantise(network, representative, method=stage.calibration, tracked=stage.activation_scales == "tracked")
+    tracked = stage.activation_scales == "tracked"
+    return quantise(network, representative, method=stage.calibration, tracked=tracked, folds_skip=stage.equivalent)
 
 
 #: What the training loop needs to begin a stage of integer arithmetic.

@@ -156,6 +156,7 @@ def run_ablation(
                 pairs,
                 folder=run,
                 resume=(run / STATE_FILE).exists(),
+                teacher_folder=folder,
                 rewrites=REWRITES,
                 on_event=on_event,
                 should_stop=should_stop,

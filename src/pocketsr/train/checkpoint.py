@@ -119,9 +119,7 @@ def begin_from(network: nn.Module, recipe: Recipe, path: Path) -> tuple[str, ...
     if theirs.name != recipe.network.name:
         raise CheckpointError(f"{path} holds {theirs.name}; recipe {recipe.name!r} trains {recipe.network.name}")
     own = network.state_dict()
-    fresh = tuple(
-        name for name, value in own.items() if name not in weights or weights[name].shape != value.shape
-    )
+    fresh = tuple(name for name, value in own.items() if name not in weights or weights[name].shape != value.shape)
     if len(fresh) == len(own):
         raise CheckpointError(f"{path} holds no weight that fits; its options are {dict(theirs.options)}")
     same_scale = theirs.options.get("scale") == recipe.network.options.get("scale")

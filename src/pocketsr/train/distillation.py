@@ -61,14 +61,16 @@ class Guidance:
         self._outputs: list[tuple[str, float, OutputLoss]] = [
             (term.name, term.weight, make("distillation loss", OUTPUT_LOSSES, term)) for term in outputs
         ]
-        self._kept: dict[str, list[Tensor]] = {"student": [], "teacher": []}
+        #: What each tapped layer gave when it last ran, by name.
+        self._kept: dict[str, dict[str, Tensor]] = {"student": {}, "teacher": {}}
         self._features = nn.ModuleDict()
         self._weights = {term.name: term.weight for term in features}
         if features:
             if processes.world > 1 and any(term.name == "afd" for term in features):
                 raise SettingError("afd has parameters of its own, which several processes do not exchange; use one")
-            names = list(zip(*self._choice.taps, strict=True))
-            widths = self._tap(student, names[0], "student"), self._tap(self.teacher, names[1], "teacher")
+            first, second = zip(*self._choice.taps, strict=True)
+            self._taps = {"student": first, "teacher": second}
+            widths = self._tap(student, "student"), self._tap(self.teacher, "teacher")
             for term in features:
                 self._features[term.name] = make("distillation loss", FEATURE_LOSSES, term, *widths)
         self._features.to(processes.device)
@@ -96,7 +98,8 @@ class Guidance:
             guide = self._taught(low, scale)
         found = {name: weight * loss(output, target, guide) for name, weight, loss in self._outputs}
         for name, loss in self._features.items():
-            found[name] = self._weights[name] * loss(self._kept["student"], self._kept["teacher"])
+            ours, theirs = ([self._kept[whose][tap] for tap in self._taps[whose]] for whose in ("student", "teacher"))
+            found[name] = self._weights[name] * loss(ours, theirs)
         for kept in self._kept.values():
             kept.clear()
         return found
@@ -125,23 +128,31 @@ class Guidance:
             output: Tensor = self.teacher(low)
         return output.float().clamp(0, 1)
 
-    def _tap(self, network: nn.Module, names: Sequence[str], whose: str) -> list[int]:
+    def _tap(self, network: nn.Module, whose: str) -> list[int]:
         """Keep what layers give from now on, and return how many channels each has."""
-        modules = dict(network.named_modules())
-        for name in names:
+        modules, kept = dict(network.named_modules()), self._kept[whose]
+        for name in self._taps[whose]:
             if not name or name not in modules:
                 raise UnknownNameError.among(f"layer of the {whose}", name, [key for key in modules if key])
-            modules[name].register_forward_hook(lambda _module, _inputs, output: self._kept[whose].append(output))
+            modules[name].register_forward_hook(_keeper(kept, name))
         was_training, device = network.training, next(network.parameters()).device
         network.eval()
         with torch.no_grad():
             network(torch.zeros(1, getattr(network, "channels", 3), 16, 16, device=device))
         network.train(was_training)
-        widths = [int(features.shape[1]) for features in self._kept[whose]]
-        self._kept[whose].clear()
-        if len(widths) != len(names):
-            raise SettingError(f"taps name layers of the {whose} that run more than once, or not at all: {names}")
+        unused = [name for name in self._taps[whose] if name not in kept]
+        if unused:
+            raise SettingError(f"taps name a layer of the {whose} that does not run: {', '.join(unused)}")
+        widths = [int(kept[name].shape[1]) for name in self._taps[whose]]
+        kept.clear()
         return widths
+
+
+def _keeper(kept: dict[str, Tensor], name: str) -> Callable[[nn.Module, Any, Tensor], None]:
+    def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        kept[name] = output
+
+    return keep
 
 
 def check_distillation(stage: Stage) -> None:

@@ -37,6 +37,7 @@ def train(
     valid_pairs: Sequence[Pair] = (),
     resume: bool = False,
     start: Path | None = None,
+    teacher_folder: Path | None = None,
     workers: int = 1,
     rewrites: Mapping[str, Rewrite] | None = None,
     processes: Processes | None = None,
@@ -52,7 +53,9 @@ def train(
         folder: Where the state and each stage's result (``<stage>.pt``) are kept; made if missing.
         valid_pairs: Images for validation, at the recipe's scale; none to skip it.
         resume: Continue from the folder's state.
-        start: Checkpoint to take the first weights from, for a run that does not resume.
+        start: Checkpoint or saved network to take the first weights from, for a run that does not resume.
+        teacher_folder: Where images that a teacher made of the training images are kept, for runs that share them; left
+            out, in ``folder``.
         workers: Threads that draw patches; no influence on the result.
         rewrites: For each arithmetic but ``float``, how a network is turned to it.
         processes: The group that trains, all of which call this; None trains alone on the processor.
@@ -82,6 +85,7 @@ def train(
         valid_pairs=valid_pairs,
         bicubic_db=validate_bicubic(valid_pairs) if valid_pairs and processes.is_main else None,
         folder=folder,
+        teacher_folder=teacher_folder or folder,
         workers=workers,
         processes=processes,
         on_event=on_event,

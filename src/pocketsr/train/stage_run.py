@@ -38,6 +38,7 @@ class Surroundings:
         valid_pairs: Images for validation, none to skip it.
         bicubic_db: What bicubic reaches on them.
         folder: Where states are kept.
+        teacher_folder: Where images that a teacher made are kept.
         workers: Threads that draw patches; no influence on the result.
         processes: The group that trains.
         on_event: Called every few steps and after every validation, in the main process.
@@ -49,6 +50,7 @@ class Surroundings:
     valid_pairs: Sequence[Pair]
     bicubic_db: float | None
     folder: Path
+    teacher_folder: Path
     workers: int
     processes: Processes
     on_event: Callable[[Event], None]
@@ -158,11 +160,11 @@ class StageRun:
             return around.pairs[scale]
         pairs, device = around.pairs[scale], around.processes.device
         if around.processes.is_main:  # the others read what this one writes
-            pairs = guided_pairs(pairs, self.stage, scale, around.folder, device, around.on_note)
+            pairs = guided_pairs(pairs, self.stage, scale, around.teacher_folder, device, around.on_note)
         around.processes.wait()
         if around.processes.is_main:
             return pairs
-        return guided_pairs(pairs, self.stage, scale, around.folder, device, around.on_note)
+        return guided_pairs(pairs, self.stage, scale, around.teacher_folder, device, around.on_note)
 
     @torch.no_grad()
     def _update_average(self) -> None:
