@@ -32,6 +32,7 @@ VERBS: dict[str, Verb] = {
     "ablate": Verb("pocketsr.cli.ablate", "Train the arms of a paper's comparison and print its table."),
     "compress": Verb("pocketsr.cli.compress", "Distil, prune and quantise a network, step by measured step."),
     "export": Verb("pocketsr.cli.export", "Write a trained network as a checked model file."),
+    "verify": Verb("pocketsr.cli.verify", "Check a model file against the network it was made from."),
     "import": Verb("pocketsr.cli.import_", "Turn a public checkpoint into a network of ours."),
     "networks": Verb("pocketsr.cli.networks", "List every network, or show one layer by layer."),
 }

@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pocketsr.evaluate import Protocol, Report, Upscale
+    from pocketsr.evaluate import Protocol, Report
 
 
 @click.command()
@@ -40,10 +40,11 @@ def command(
     inputs are made by MATLAB-compatible bicubic. Protocols: abpn (RGB, border 1), scsrn (RGB, no border), classic
     (studio Y, border = scale), luma (full-range Y).
     """
+    from pocketsr.cli.resolve import resolve
     from pocketsr.evaluate import evaluate, find_protocol
 
     protocols = [find_protocol(name) for name in names]
-    upscale, own_scale = _resolve(model, scale, backend, threads)
+    upscale, own_scale = resolve(model, scale, backend, threads)
     if scale is not None and scale != own_scale:
         raise click.UsageError(f"{model} upscales by {own_scale}, not by {scale}")
     reports = [
@@ -53,51 +54,6 @@ def command(
         click.echo(json.dumps({"model": model, "reports": [report.to_dict() for report in reports]}, indent=2))
     else:
         _print_table(model, reports, protocols, with_ssim=not no_ssim)
-
-
-def _resolve(model: str, scale: int | None, backend: str, threads: int | None) -> tuple[Upscale, int]:
-    """Return the function to judge and its scale."""
-    if model == "bicubic":
-        from pocketsr.evaluate import bicubic
-
-        if scale is None:
-            raise click.UsageError("bicubic upscales by any factor: say which with -s")
-        return bicubic(scale), scale
-    if model.endswith(".safetensors"):
-        return _saved(Path(model), threads)
-    if model.endswith(".pt"):
-        return _checkpoint(Path(model), threads)
-    import pocketsr
-
-    upscaler = pocketsr.load(model, backend=backend, threads=threads)
-    return upscaler, upscaler.spec.scale
-
-
-def _checkpoint(path: Path, threads: int | None) -> tuple[Upscale, int]:
-    from pocketsr.cli.torch import import_torch
-
-    torch = import_torch()
-    from pocketsr.compress.integer import REWRITES
-    from pocketsr.train import read_checkpoint, restore, upscale_with
-
-    if threads is not None:
-        torch.set_num_threads(threads)
-    state = read_checkpoint(path)
-    network = restore(state, REWRITES)
-    return lambda image: upscale_with(network, image), state.recipe.scale
-
-
-def _saved(path: Path, threads: int | None) -> tuple[Upscale, int]:
-    from pocketsr.cli.torch import import_torch
-
-    torch = import_torch()
-    from pocketsr.networks.saved import load_network
-    from pocketsr.train import upscale_with
-
-    if threads is not None:
-        torch.set_num_threads(threads)
-    network, _ = load_network(path)
-    return lambda image: upscale_with(network, image), network.scale
 
 
 def _print_table(model: str, reports: Sequence[Report], protocols: Sequence[Protocol], *, with_ssim: bool) -> None:

@@ -3,14 +3,18 @@
 from pocketsr.evaluate.benchmarks import BENCHMARKS, Report, Upscale, bicubic, evaluate, find_benchmarks
 from pocketsr.evaluate.metrics import psnr, ssim_gaussian, ssim_uniform
 from pocketsr.evaluate.protocol import PROTOCOLS, Protocol, Scores, find_protocol
+from pocketsr.evaluate.verify import Bounds, Check, Verification, verify
 
 __all__ = [
     "BENCHMARKS",
     "PROTOCOLS",
+    "Bounds",
+    "Check",
     "Protocol",
     "Report",
     "Scores",
     "Upscale",
+    "Verification",
     "bicubic",
     "evaluate",
     "find_benchmarks",
@@ -18,4 +22,5 @@ __all__ = [
     "psnr",
     "ssim_gaussian",
     "ssim_uniform",
+    "verify",
 ]
