@@ -48,3 +48,18 @@ def vgg19_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("vgg") / "vgg19.pth"
     torch.save({f"features.{key}": value for key, value in layers.state_dict().items()}, file)
     return file
+
+
+@pytest.fixture(scope="session")
+def teacher_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small ABPN ×3 with random weights, saved, to learn from."""
+    import torch
+
+    from pocketsr.networks import build
+    from pocketsr.networks.saved import save_network
+
+    torch.manual_seed(0)
+    options = {"scale": 3, "width": 8, "depth": 1}
+    file = tmp_path_factory.mktemp("teacher") / "teacher.safetensors"
+    save_network(build("abpn", options), file, name="abpn", options=options)
+    return file

@@ -42,9 +42,14 @@ def small(recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, stages=tuple(stages))
 
 
+def taught(recipe: Recipe, teacher: Path) -> Recipe:
+    """Return the recipe with a teacher, where it wants one."""
+    return recipe.taught_by(str(teacher)) if any(stage.distillation for stage in recipe.stages) else recipe
+
+
 @pytest.mark.parametrize("name", recipe_names())
-def test_two_steps_of_every_stage(name: str, images: Path, tmp_path: Path) -> None:
-    recipe, start = small(load_recipe(name)), None
+def test_two_steps_of_every_stage(name: str, images: Path, teacher_file: Path, tmp_path: Path) -> None:
+    recipe, start = taught(small(load_recipe(name)), teacher_file), None
     pairs = load_training(recipe, images)
     if recipe.starts_from:
         first = small(load_recipe(recipe.starts_from))
@@ -74,8 +79,8 @@ def test_a_recipe_says_what_it_is_and_what_its_weights_may_be_used_for(name: str
 
 
 @pytest.mark.parametrize(("name", "reading"), READINGS)
-def test_a_reading_differs_runs_and_says_why(name: str, reading: str) -> None:
+def test_a_reading_differs_runs_and_says_why(name: str, reading: str, teacher_file: Path) -> None:
     read = load_recipe(name, readings=[reading])
     assert readings_of(name)[reading].strip()
     assert read != load_recipe(name)
-    check_recipe(small(read), REWRITES)
+    check_recipe(taught(small(read), teacher_file), REWRITES)
