@@ -33,6 +33,7 @@ VERBS: dict[str, Verb] = {
     "compress": Verb("pocketsr.cli.compress", "Distil, prune and quantise a network, step by measured step."),
     "export": Verb("pocketsr.cli.export", "Write a trained network as a checked model file."),
     "verify": Verb("pocketsr.cli.verify", "Check a model file against the network it was made from."),
+    "sensitivity": Verb("pocketsr.cli.sensitivity", "Say where in a network 8 bits hurt."),
     "import": Verb("pocketsr.cli.import_", "Turn a public checkpoint into a network of ours."),
     "networks": Verb("pocketsr.cli.networks", "List every network, or show one layer by layer."),
 }

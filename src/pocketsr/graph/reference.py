@@ -40,12 +40,13 @@ from pocketsr.graph.ops import (
 _BLOCK_VALUES = 1 << 22
 
 
-def execute(graph: Graph, image: Array) -> Array:
+def execute(graph: Graph, image: Array, *, change: Mapping[str, Callable[[Array], Array]] | None = None) -> Array:
     """Run a graph.
 
     Args:
         graph: What to compute.
         image: ``(N, H, W, C)``, int8 for an integer graph and float32 otherwise, in the units of the graph's input.
+        change: For names of values, what is made of the value before others take it: for trying things out.
 
     Returns:
         ``(N, H', W', C')`` of the same dtype, in the units of the graph's output.
@@ -54,7 +55,7 @@ def execute(graph: Graph, image: Array) -> Array:
         SettingError: The image has another dtype or number of channels than the graph's input.
         ModelFileError: An operator has no integer form here.
     """
-    for name, array in _run_all(graph, image):
+    for name, array in _run_all(graph, image, change or {}):
         if name == graph.output.name:
             return array
     raise ModelFileError("the graph makes no output")
@@ -62,10 +63,10 @@ def execute(graph: Graph, image: Array) -> Array:
 
 def execute_all(graph: Graph, image: Array) -> dict[str, Array]:
     """Run a graph as ``execute`` does and return every value by name: for looking inside, and for calibration."""
-    return dict(_run_all(graph, image))
+    return dict(_run_all(graph, image, {}))
 
 
-def _run_all(graph: Graph, image: Array) -> Iterator[tuple[str, Array]]:
+def _run_all(graph: Graph, image: Array, change: Mapping[str, Callable[[Array], Array]]) -> Iterator[tuple[str, Array]]:
     """Yield every value as it is made; each is let go once no operator needs it."""
     dtype = np.int8 if graph.is_integer else np.float32
     if image.dtype != dtype or image.ndim != 4 or image.shape[3] != graph.input.channels:
@@ -76,7 +77,8 @@ def _run_all(graph: Graph, image: Array) -> Iterator[tuple[str, Array]]:
     last_use = {value.name: index for index, op in enumerate(graph.ops) for value in op.inputs}
     yield graph.input.name, image
     for index, op in enumerate(graph.ops):
-        arrays[op.output.name] = _run(op, [arrays[value.name] for value in op.inputs])
+        made = _run(op, [arrays[value.name] for value in op.inputs])
+        arrays[op.output.name] = change[op.output.name](made) if op.output.name in change else made
         yield op.output.name, arrays[op.output.name]
         for value in op.inputs:
             if last_use[value.name] == index:
