@@ -183,7 +183,7 @@ def _train(
 ) -> Checkpoint:
     from pocketsr.cli.process import stop_on_signal
     from pocketsr.cli.train_panel import TrainPanel
-    from pocketsr.compress.integer import REWRITES
+    from pocketsr.compress.integer import PENALTIES, REWRITES
     from pocketsr.train import STATE_FILE, Curve, Event, read_checkpoint, train
     from pocketsr.train.tensorboard import TensorBoard
 
@@ -216,6 +216,7 @@ def _train(
             resume=resumes,
             start=start,
             rewrites=REWRITES,
+            penalties=PENALTIES,
             processes=processes,
             on_event=on_event,
             on_note=panel.note,

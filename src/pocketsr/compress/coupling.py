@@ -5,7 +5,7 @@ Knows nothing of what a channel is worth.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -69,6 +69,23 @@ class Coupled:
                 row.scatter_add_(0, torch.tensor(item.root_idxs), strength[torch.tensor(item.idxs)])
                 rows.append(row)
         return torch.stack(rows).mean(dim=0).reshape(self.width, self._block).sum(dim=1)
+
+    def slices(self) -> Iterator[tuple[nn.Parameter, int, Tensor]]:
+        """Yield each layer's weights with the axis that the group cuts, and which channel each place of it is."""
+        for item in self._group:
+            layer = item.dep.target.module
+            if not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+                continue
+            is_output = _is(item, "prune_out_channels")
+            axis = int(is_output == isinstance(layer, nn.ConvTranspose2d))
+            if not is_output and layer.groups > 1:
+                continue  # each group of inputs has a part of these weights; its outputs carry the penalty
+            if len(item.idxs) == layer.weight.shape[axis]:
+                places = torch.empty(len(item.idxs), dtype=torch.long)
+                places[torch.tensor(item.idxs)] = torch.tensor(item.root_idxs) // self._block
+                weight = layer.weight
+                assert isinstance(weight, nn.Parameter)
+                yield weight, axis, places
 
     def cut(self, channels: Sequence[int]) -> None:
         """Take channels out of every layer, in place."""

@@ -16,7 +16,7 @@ Knows graphs, not networks: whatever was traced can be quantised.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -61,6 +61,7 @@ from pocketsr.lower import trace
 from pocketsr.train.images import to_image
 from pocketsr.train.loop import Rewrite
 from pocketsr.train.recipe import Stage
+from pocketsr.train.stage_run import Penalty
 
 _PIXELS = Quantisation(1.0, -128)
 #: Part of a tracked range that stays at each step, as TensorFlow's moving averages have it.
@@ -254,5 +255,14 @@ def _rewrite(network: nn.Module, images: Iterable[Tensor], stage: Stage) -> nn.M
     return quantise(network, representative, method=stage.calibration, tracked=tracked, folds_skip=stage.equivalent)
 
 
+def _sparsity(network: nn.Module, weight: float) -> Callable[[], None]:
+    from pocketsr.compress.sparsity import GroupSparsity  # torch-pruning is an extra
+
+    assert isinstance(network, Network)
+    return GroupSparsity(network, weight)
+
+
 #: What the training loop needs to begin a stage of integer arithmetic.
 REWRITES: Mapping[str, Rewrite] = {"integer": _rewrite}
+#: What it needs for a stage with sparsity.
+PENALTIES: Mapping[str, Penalty] = {"sparsity": _sparsity}

@@ -19,7 +19,7 @@ from statistics import fmean
 from typing import Any
 
 import pocketsr
-from pocketsr.compress.integer import REWRITES
+from pocketsr.compress.integer import PENALTIES, REWRITES
 from pocketsr.data import Pair
 from pocketsr.errors import SettingError
 from pocketsr.evaluate import Upscale, psnr
@@ -158,6 +158,7 @@ def run_ablation(
                 resume=(run / STATE_FILE).exists(),
                 teacher_folder=folder,
                 rewrites=REWRITES,
+                penalties=PENALTIES,
                 on_event=on_event,
                 should_stop=should_stop,
             )

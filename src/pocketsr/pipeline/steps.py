@@ -12,7 +12,7 @@ from torch import nn
 
 from pocketsr.blocks import Network
 from pocketsr.choice import Choice
-from pocketsr.compress.integer import REWRITES
+from pocketsr.compress.integer import PENALTIES, REWRITES
 from pocketsr.compress.prune import prune, rounds
 from pocketsr.data import Pair
 from pocketsr.errors import SettingError
@@ -153,6 +153,7 @@ def _trained(step: Step, stage: Stage, work: Work, folder: Path, pipeline: Pipel
         start=work.weights if work.weights.name else None,
         teacher_folder=around.folder,
         rewrites=REWRITES,
+        penalties=PENALTIES,
         on_event=around.on_event,
         on_note=around.on_note,
         should_stop=around.should_stop,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -44,6 +44,8 @@ class Learner:
             stage.optimiser, self.network, stage.learning_rate, stage.learning_rate_factors
         )
         self._rate = rate_of(stage)
+        #: Adds the gradients of a penalty to those of the loss, where the stage has one.
+        self.penalise: Callable[[], None] | None = None
 
     def learn(self, batch: PatchBatch, step: int) -> dict[str, Tensor]:
         """Take one step.
@@ -111,6 +113,8 @@ class Learner:
 
     def _take_step(self, step: int) -> None:
         stage = self.stage
+        if self.penalise is not None:
+            self.penalise()
         if stage.gradient_clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), stage.gradient_clip)
         set_rate(self._optimiser, self._rate(step))

@@ -21,7 +21,7 @@ from pocketsr.train.distributed import Processes
 from pocketsr.train.event import Event
 from pocketsr.train.images import to_tensor
 from pocketsr.train.recipe import Recipe, Stage
-from pocketsr.train.stage_run import STATE_FILE, StageRun, Surroundings, make_learner
+from pocketsr.train.stage_run import STATE_FILE, Penalty, StageRun, Surroundings, make_learner
 from pocketsr.train.validate import validate_bicubic
 
 #: Turns the last stage's network into that of the stage given. The images (float ``(N, 3, H, W)``, 0..1, one size each)
@@ -40,6 +40,7 @@ def train(
     teacher_folder: Path | None = None,
     workers: int = 1,
     rewrites: Mapping[str, Rewrite] | None = None,
+    penalties: Mapping[str, Penalty] | None = None,
     processes: Processes | None = None,
     on_event: Callable[[Event], None] = lambda _: None,
     on_note: Callable[[str], None] = lambda _: None,
@@ -58,6 +59,7 @@ def train(
             out, in ``folder``.
         workers: Threads that draw patches; no influence on the result.
         rewrites: For each arithmetic but ``float``, how a network is turned to it.
+        penalties: For each penalty that a stage may have (``sparsity``), how it is made for a network.
         processes: The group that trains, all of which call this; None trains alone on the processor.
         on_event: Called every few steps and after every validation, in the main process.
         on_note: Called with a sentence that people should read, in the main process.
@@ -77,6 +79,9 @@ def train(
     state = _state_to_resume(recipe, folder) if resume else None
     if state is None:
         _require_a_fresh_start(recipe, folder, start)
+    for stage in recipe.stages:
+        if stage.sparsity and "sparsity" not in (penalties or {}):
+            raise SettingError(f"stage {stage.name!r} wants sparsity, which this caller of train brings no way for")
     if len(recipe.stages) > 1:  # what is wrong with a later stage is not found out hours from now
         check_recipe(recipe, rewrites)
     processes.wait()  # nobody writes a state before everybody has looked for one
@@ -86,6 +91,7 @@ def train(
         bicubic_db=validate_bicubic(valid_pairs) if valid_pairs and processes.is_main else None,
         folder=folder,
         teacher_folder=teacher_folder or folder,
+        penalties=penalties or {},
         workers=workers,
         processes=processes,
         on_event=on_event,

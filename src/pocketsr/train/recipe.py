@@ -129,6 +129,8 @@ class Stage:
         fixed_crops: Draw that many patches once and repeat them; 0 draws fresh ones for ever.
         weight_limit: Weights of plain convolutions are kept within ± this after every step; 0 leaves them alone.
         rep_weight_limit: The same for the convolutions inside a RepConv.
+        sparsity: Weight of a penalty that empties whole channels for pruning (DepGraph, equation 11); 0 has none. For
+            folded networks.
         precision: ``bf16`` multiplies in bfloat16 and keeps weights in float32; ``fp32`` does all in float32.
         ema_decay: Factor of the running average of weights that is validated and kept; 0 keeps the last weights.
         gradient_clip: Largest norm of all gradients together; 0 leaves them alone.
@@ -163,6 +165,7 @@ class Stage:
     fixed_crops: int = 0
     weight_limit: float = 0.0
     rep_weight_limit: float = 0.0
+    sparsity: float = 0.0
     precision: Precision = "bf16"
     ema_decay: float = 0.999
     gradient_clip: float = 0.0
@@ -176,7 +179,7 @@ class Stage:
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "patch", "validate_every", "checkpoint_every", "accumulate"):
             _require(getattr(self, name) >= 1, self.name, name, "1 or more", getattr(self, name))
-        for name in ("gradient_clip", "weight_limit", "rep_weight_limit", "fixed_crops", "picture_every"):
+        for name in ("gradient_clip", "weight_limit", "rep_weight_limit", "sparsity", "fixed_crops", "picture_every"):
             _require(getattr(self, name) >= 0, self.name, name, "0 or more", getattr(self, name))
         _require(self.learning_rate > 0, self.name, "learning_rate", "above 0", self.learning_rate)
         _require(0 <= self.ema_decay < 1, self.name, "ema_decay", "at least 0 and below 1", self.ema_decay)

@@ -27,6 +27,8 @@ from pocketsr.train.validate import validate
 #: File name of a run's last state, and folder of its pictures.
 STATE_FILE, PICTURES = "state.pt", "pictures"
 _STEPS_BETWEEN_EVENTS = 50
+#: From a network and a weight, what adds a penalty's gradients to the network's.
+Penalty = Callable[[nn.Module, float], Callable[[], None]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,7 @@ class Surroundings:
         bicubic_db: What bicubic reaches on them.
         folder: Where states are kept.
         teacher_folder: Where images that a teacher made are kept.
+        penalties: How a penalty of that name is made for a network.
         workers: Threads that draw patches; no influence on the result.
         processes: The group that trains.
         on_event: Called every few steps and after every validation, in the main process.
@@ -51,6 +54,7 @@ class Surroundings:
     bicubic_db: float | None
     folder: Path
     teacher_folder: Path
+    penalties: Mapping[str, Penalty]
     workers: int
     processes: Processes
     on_event: Callable[[Event], None]
@@ -82,6 +86,8 @@ class StageRun:
     ) -> None:
         self.recipe, self.index, self.stage, self.around = recipe, index, recipe.stages[index], around
         self.learner = make_learner(recipe, index, network, around.processes)
+        if self.stage.sparsity:
+            self.learner.penalise = around.penalties["sparsity"](self.learner.network, self.stage.sparsity)
         self.average = copy.deepcopy(self.learner.network)
         self.step = 0
         self.was_stopped = False
