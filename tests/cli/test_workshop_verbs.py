@@ -85,7 +85,14 @@ def test_a_finished_run_is_not_overwritten(trained: Path, image_folder: Path) ->
 
 @pytest.mark.parametrize(
     ("stage", "options", "precision"),
-    [("integer", (), "int8"), ("float", (), "float32"), ("float", ("--ptq", "minmax"), "int8")],
+    [
+        ("integer", (), "int8"),
+        ("float", (), "float32"),
+        ("float", ("--ptq", "minmax"), "int8"),
+        ("float", ("--ptq", "mse", "--extremes"), "int8"),
+        ("float", ("--equivalent",), "float32"),
+        ("float", ("--equivalent", "--ptq", "percentile"), "int8"),
+    ],
 )
 def test_export_and_evaluate(
     trained: Path, image_folder: Path, tmp_path: Path, stage: str, options: tuple[str, ...], precision: str

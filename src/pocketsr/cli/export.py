@@ -45,6 +45,7 @@ class Trained:
     "--ptq", type=click.Choice(["minmax", "percentile", "mse"]), help="How int8 ranges are set after training."
 )
 @click.option("--extremes", is_flag=True, help="Let the images for that reach black and white.")
+@click.option("--equivalent", "folds_skip", is_flag=True, help="Fold the skip into the convolutions, as ETDS does.")
 @click.option("--calibrate", default=100, show_default=True, type=click.IntRange(min=1), help="Images for that.")
 @click.option("--size", metavar="HxW", help="Size for readers that cannot resize; binds an ONNX file to it.")
 @click.option("--name", help="Name in the file's description [default: the file's].")
@@ -58,6 +59,7 @@ def command(
     precision: str | None,
     ptq: Method | None,
     extremes: bool,
+    folds_skip: bool,
     calibrate: int,
     size: str | None,
     name: str | None,
@@ -102,6 +104,7 @@ def command(
         precision,
         ptq,
         representative,
+        folds_skip=folds_skip,
     )
     spec = _spec(trained, graph, name or output.stem)
     samples = (low(file) for file in files[:count])
@@ -152,23 +155,28 @@ def _lowered(
     precision: str | None,
     ptq: Method | None,
     representative: Callable[[], Iterable[npt.NDArray[np.uint8]]],
+    *,
+    folds_skip: bool,
 ) -> tuple[Graph, Forward]:
     from pocketsr.compress import IntegerNetwork, quantise
+    from pocketsr.compress.equivalent import equivalent
     from pocketsr.lower import trace
     from pocketsr.train import to_levels
 
     if isinstance(network, IntegerNetwork):
         if precision == "float32":
             raise click.UsageError("this checkpoint is of integer arithmetic; export the float stage's for float32")
+        if folds_skip:
+            raise click.UsageError("--equivalent folds a float network; set equivalent = true in the integer stage")
         if ptq:
             raise click.UsageError("--ptq quantises a float checkpoint; this one is of integer arithmetic already")
         graph = network.graph()
     elif ptq or precision == "int8":
-        network = quantise(network, representative(), method=ptq or "minmax")
+        network = quantise(network, representative(), method=ptq or "minmax", folds_skip=folds_skip)
         graph = network.graph()
     else:
         network = network.folded()
-        graph = trace(network)
+        graph = equivalent(trace(network)) if folds_skip else trace(network)
     return graph, lambda image: to_levels(network, image)
 
 

@@ -4,8 +4,8 @@
 
 Weights of convolutions by output channel, from the weights as they are; slopes of PReLU by tensor; activations after
 ReLU and PReLU by tensor, over everything seen in training. Biases, sums and Fourier units stay as they are. Gradients
-pass unchanged. With 16 bits it is close to doing nothing, and no file computes it: it is kept as the paper's reading, beside
-``integer``, which is what a file computes.
+pass unchanged. With 16 bits it is close to doing nothing, and no file computes it: it is kept as the paper's reading,
+beside ``integer``, which is what a file computes.
 
 Source:
     Light F2SRGAN (2023), equations 1 to 4, and QAT/quantize.py of its code.
