@@ -223,3 +223,33 @@ def test_the_panel_remembers_the_best_and_says_when_data_is_slow(tmp_path: Path)
     )
     assert "30.500 dB (best 31.000" in second
     assert "31% of it waiting for data" in second
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--compile", "gcc"), "no backend 'gcc'; there are"),
+        (("-t", 1_000_000), "not in the range"),
+        (("--resume",), "holds no run to resume"),
+        (("--from", "nothing.pt"), "there is no checkpoint nothing.pt"),
+        (("-o", "small.toml"), "small.toml is a file"),
+    ],
+)
+def test_what_is_wrong_with_the_place_is_said_before_images_are_read(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[object, ...], words: str
+) -> None:
+    monkeypatch.chdir(recipe.parent)
+    place = () if "-o" in options else ("-o", "run")
+    done = pocketsr(recipe.name, "--data", "missing", *place, *options)
+    assert done.exit_code in (1, 2)
+    assert words in done.output
+    assert "reading images" not in done.output
+
+
+def test_a_recipe_with_vgg_can_be_planned_without_its_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("POCKETSR_VGG19", str(tmp_path / "nothing.pth"))
+    text = RECIPE.replace('{ name = "tv", weight = 0.01 }', '{ name = "vgg", options = { layer = "conv1_2" } }')
+    (tmp_path / "small.toml").write_text(text, encoding="utf-8")
+    done = pocketsr(tmp_path / "small.toml", "--dry-run")
+    assert done.exit_code == 0, done.output
+    assert "missing    timed without vgg" in done.output

@@ -50,3 +50,15 @@ def test_the_picture_is_a_picture(tmp_path: Path) -> None:
     with Image.open(curve.draw()) as picture:
         assert picture.width > 500
     assert sorted(path.name for path in tmp_path.iterdir()) == ["curve.csv", "curve.png"]
+
+
+def test_a_torn_row_and_one_of_an_older_form_are_passed_over(tmp_path: Path) -> None:
+    curve = Curve(tmp_path)
+    curve.add(event("a", 50, 30.0))
+    with (tmp_path / "curve.csv").open("a", encoding="utf-8") as file:
+        file.write("a,75,0.01,0.001\na,8x,0.01,0.001,,,20.0,0.01,l1=0.5\na,9")
+    again = Curve(tmp_path, stage="a", step=60)
+    again.add(event("a", 100))
+    rows = (tmp_path / "curve.csv").read_text(encoding="utf-8").splitlines()
+    assert [row.split(",")[1] for row in rows[1:]] == ["50", "100"]
+    assert again.draw().exists()

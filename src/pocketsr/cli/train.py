@@ -48,7 +48,7 @@ def _recipes() -> str:
 @click.option("--device", default="auto", type=click.Choice(["auto", "cpu", "cuda"]), help="[default: auto]")
 @click.option("--compile", "backend", help="Run the network through torch.compile with this backend (inductor).")
 @click.option("--pictures", type=click.IntRange(min=1), help="Draw validation crops every so many steps.")
-@click.option("-t", "--threads", type=click.IntRange(min=1), help="Processor threads [default: all].")
+@click.option("-t", "--threads", type=click.IntRange(1, 1024), help="Processor threads [default: all].")
 def command(
     recipe: str,
     data: Path | None,
@@ -90,15 +90,20 @@ def command(
     if dry_run:
         from pocketsr.cli.train_plan import plan
 
+        chosen, missing = _without_missing_weights(chosen)
         check_recipe(chosen, REWRITES)
         with join_processes(device) as processes:
             for line in plan(chosen, readings_of(recipe), processes):
-                click.echo(line)
+                if processes.is_main:
+                    click.echo(line)
+            if missing and processes.is_main:
+                click.echo(f"missing    timed without vgg: {missing}")
         return
     if data is None:
         raise click.UsageError("--data FOLDER says which images to train on; --dry-run needs none")
     check_recipe(chosen, REWRITES)  # what is wrong with it is said before images are read
     folder = output or Path("runs") / _run_name(chosen, load_recipe(recipe), readings)
+    _check_place(chosen, folder, resume, start)
     with join_processes(device) as processes:
         console = Console(stderr=True, quiet=not processes.is_main)
         pairs, valid_pairs = _images(chosen, data, valid, console)
@@ -134,11 +139,58 @@ def _watched(recipe: Recipe, backend: str | None, pictures: int | None) -> Recip
     """Return the recipe as it is to be run and looked at, which has no part in its result."""
     import dataclasses
 
+    import torch
+
+    if backend is not None and backend not in (known := torch._dynamo.list_backends()):
+        raise click.UsageError(f"torch.compile has no backend {backend!r}; there are {', '.join(known)}")
     changes: dict[str, Any] = {} if backend is None else {"compile": backend}
     if pictures is not None:
         changes["picture_every"] = pictures
     stages = tuple(dataclasses.replace(stage, **changes) for stage in recipe.stages)
     return dataclasses.replace(recipe, stages=stages)
+
+
+def _without_missing_weights(recipe: Recipe) -> tuple[Recipe, str]:
+    """Return the recipe less its VGG terms where their weights are not at hand, and what is missing."""
+    import dataclasses
+
+    from pocketsr.compress.integer import REWRITES
+    from pocketsr.errors import PocketsrError
+    from pocketsr.train import check_recipe
+
+    if not any(term.name == "vgg" for stage in recipe.stages for term in stage.losses):
+        return recipe, ""
+    try:
+        check_recipe(recipe, REWRITES)
+    except PocketsrError as error:
+        if "vgg" not in str(error).lower():
+            raise
+        stages = tuple(
+            dataclasses.replace(stage, losses=tuple(term for term in stage.losses if term.name != "vgg"))
+            for stage in recipe.stages
+        )
+        return dataclasses.replace(recipe, stages=stages), str(error)
+    return recipe, ""
+
+
+def _check_place(recipe: Recipe, folder: Path, resume: str, start: Path | None) -> None:
+    """Say what is wrong with the run's folder, its state, or where it begins, before images are read."""
+    from pocketsr.errors import CheckpointError
+    from pocketsr.networks import build
+    from pocketsr.train import STATE_FILE, read_checkpoint
+    from pocketsr.train.checkpoint import begin_from
+
+    state = folder / STATE_FILE
+    if folder.exists() and not folder.is_dir():
+        raise click.UsageError(f"{folder} is a file; a run needs a folder: choose another with -o")
+    if resume == "always" and not state.exists():
+        raise CheckpointError(f"{folder} holds no run to resume; leave --resume out, or say --resume=auto")
+    if resume == "never" and state.exists():
+        raise click.UsageError(f"{folder} holds a run already: add --resume, or choose another folder with -o")
+    if resume != "never" and state.exists():
+        read_checkpoint(state)
+    elif start is not None:
+        begin_from(build(recipe.network.name, recipe.network.options), recipe, start)
 
 
 def _run_name(recipe: Recipe, plain: Recipe, readings: Sequence[str]) -> str:

@@ -70,8 +70,8 @@ class Coupled:
                 rows.append(row)
         return torch.stack(rows).mean(dim=0).reshape(self.width, self._block).sum(dim=1)
 
-    def slices(self) -> Iterator[tuple[nn.Parameter, int, Tensor]]:
-        """Yield each layer's weights with the axis that the group cuts, and which channel each place of it is."""
+    def slices(self) -> Iterator[tuple[nn.Parameter, int, Tensor, Tensor]]:
+        """Yield each layer's weights, the axis that the group cuts, places on it, and which channel each place is."""
         for item in self._group:
             layer = item.dep.target.module
             if not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
@@ -80,12 +80,9 @@ class Coupled:
             axis = int(is_output == isinstance(layer, nn.ConvTranspose2d))
             if not is_output and layer.groups > 1:
                 continue  # each group of inputs has a part of these weights; its outputs carry the penalty
-            if len(item.idxs) == layer.weight.shape[axis]:
-                places = torch.empty(len(item.idxs), dtype=torch.long)
-                places[torch.tensor(item.idxs)] = torch.tensor(item.root_idxs) // self._block
-                weight = layer.weight
-                assert isinstance(weight, nn.Parameter)
-                yield weight, axis, places
+            weight = layer.weight
+            assert isinstance(weight, nn.Parameter)
+            yield weight, axis, torch.tensor(item.idxs), torch.tensor(item.root_idxs) // self._block
 
     def cut(self, channels: Sequence[int]) -> None:
         """Take channels out of every layer, in place."""
@@ -101,6 +98,7 @@ def coupled_groups(network: Network) -> list[Coupled]:
 
     Raises:
         MissingExtraError: torch-pruning is not installed.
+        SettingError: The network has weights that no group can be found for.
     """
     try:
         import torch_pruning

@@ -52,20 +52,22 @@ class GroupSparsity:
         for group in self._groups:
             norm = _norms(group)
             push = self._weight * _gamma(norm) / norm.clamp_min(1e-8)
-            for parameter, dim, channels in group.slices():
+            for parameter, axis, places, channels in group.slices():
                 if parameter.grad is None:
                     continue
+                factor = torch.zeros(parameter.shape[axis])
+                factor[places] = push[channels]
                 shape = [1] * parameter.ndim
-                shape[dim] = -1
-                parameter.grad.add_(parameter * push[channels].reshape(shape))
+                shape[axis] = -1
+                parameter.grad.add_(parameter * factor.reshape(shape))
 
 
 def _norms(group: Coupled) -> Tensor:
     """Return ‖w_k‖ of each channel of a group."""
     squares = torch.zeros(group.width)
-    for parameter, dim, channels in group.slices():
-        every = tuple(axis for axis in range(parameter.ndim) if axis != dim)
-        squares.index_add_(0, channels, parameter.detach().pow(2).sum(dim=every))
+    for parameter, axis, places, channels in group.slices():
+        others = tuple(other for other in range(parameter.ndim) if other != axis)
+        squares.index_add_(0, channels, parameter.detach().pow(2).sum(dim=others)[places])
     return squares.sqrt()
 
 

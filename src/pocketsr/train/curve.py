@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pocketsr.errors import MissingExtraError
+from pocketsr.errors import MissingExtraError, TrainingError
 from pocketsr.train.event import Event
 
 CSV_FILE, PICTURE_FILE = "curve.csv", "curve.png"
@@ -38,8 +38,11 @@ class Curve:
         terms = " ".join(f"{name}={value:.6g}" for name, value in event.terms.items())
         row = (event.stage.name, event.step, f"{event.loss:.6g}", f"{event.learning_rate:.4g}", *decibels)
         row = (*row, f"{event.steps_per_second:.2f}", f"{event.waiting:.3f}", terms)
-        with self._path.open("a", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerow(row)
+        try:
+            with self._path.open("a", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerow(row)
+        except OSError as error:
+            raise TrainingError(f"{self._path} cannot be written: {error.strerror or error}") from error
 
     def draw(self) -> Path:
         """Draw loss, and validation PSNR beside that of bicubic, over all steps as ``curve.png``.
@@ -79,8 +82,8 @@ class Curve:
     def _rows(self) -> list[list[str]]:
         if not self._path.exists():
             return []
-        with self._path.open(newline="", encoding="utf-8") as file:
-            return list(csv.reader(file))[1:]
+        with self._path.open(newline="", encoding="utf-8", errors="replace") as file:
+            return [row for row in list(csv.reader(file))[1:] if _is_whole(row)]
 
     def _rows_up_to(self, stage: str, step: int) -> Iterator[list[str]]:
         reached = False
@@ -108,6 +111,18 @@ class Curve:
                 points.psnrs.append(float(psnr))
                 points.bicubic = float(bicubic) if bicubic else math.nan
         return points
+
+
+def _is_whole(row: list[str]) -> bool:
+    """Whether a row can be read: one that a killed run tore, or that an older form left, is passed over."""
+    if len(row) != len(_COLUMNS):
+        return False
+    try:
+        int(row[1])
+        [float(cell) for cell in (row[2], row[4] or 0, row[5] or 0)]
+    except ValueError:
+        return False
+    return True
 
 
 @dataclasses.dataclass
