@@ -150,7 +150,7 @@ def test_evaluate_judges_bicubic_and_prints_a_table(image_folder: Path) -> None:
     [
         (("train", "abpn-x9", "--data", "."), 2, "unknown recipe"),
         (("train", "abpn-x3", "--data", "nowhere"), 1, "nowhere is not a folder"),
-        (("train", "abpn-x3", "--data", "nowhere", "--resume", "-o", "no-run"), 1, "nowhere"),
+        (("train", "abpn-x3", "--data", "nowhere", "--resume", "-o", "no-run"), 1, "no run to resume"),
         (("export", "none.pt", "-o", "x.tflite", "--images", "."), 1, "there is no checkpoint"),
         (("evaluate", "none.pt", "."), 1, "there is no checkpoint"),
     ],
