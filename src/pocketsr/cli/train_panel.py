@@ -90,8 +90,10 @@ class TrainPanel:
         return lines
 
     def _left_in_all(self, event: Event) -> str:
-        """Say what later stages add, if they go at this one's pace."""
+        """Say what later stages add, if they go at this one's pace; of a stage that is no part of the recipe, nothing."""
         names = [stage.name for stage in self._recipe.stages]
+        if event.stage.name not in names:
+            return ""
         later = sum(stage.steps for stage in self._recipe.stages[names.index(event.stage.name) + 1 :])
         if not later or not event.steps_per_second:
             return ""
