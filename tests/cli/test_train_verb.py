@@ -251,8 +251,18 @@ def test_the_panel_shows_a_stage_that_its_recipe_does_not_hold() -> None:
     stage = {"name": "a", "steps": 100}
     shown = recipe_from({"name": "x", "network": {"name": "abpn"}, "stages": [stage]})
     other = recipe_from({"name": "y", "network": {"name": "abpn"}, "stages": [{**stage, "name": "student"}]}).stages[0]
-    event = Event(stage=other, step=50, loss=0.1, learning_rate=1e-3, seconds_left=9.0, steps_per_second=5.0, waiting=0.0,
-                  terms={}, psnr_db=30.0, bicubic_db=29.0)  # fmt: skip
+    event = Event(
+        stage=other,
+        step=50,
+        loss=0.1,
+        learning_rate=1e-3,
+        seconds_left=9.0,
+        steps_per_second=5.0,
+        waiting=0.0,
+        terms={},
+        psnr_db=30.0,
+        bicubic_db=29.0,
+    )
     with Console(file=io.StringIO()) as console, TrainPanel(console, shown) as panel:
         panel.show(event)
 

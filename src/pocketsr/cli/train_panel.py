@@ -90,7 +90,7 @@ class TrainPanel:
         return lines
 
     def _left_in_all(self, event: Event) -> str:
-        """Say what later stages add, if they go at this one's pace; of a stage that is no part of the recipe, nothing."""
+        """Say what later stages add at this one's pace; of a stage that is no part of the recipe, nothing."""
         names = [stage.name for stage in self._recipe.stages]
         if event.stage.name not in names:
             return ""
