@@ -5,6 +5,7 @@ Knows nothing of what a channel is worth.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,7 @@ class Coupled:
             strength = _strength(item, power)
             if strength is not None:
                 row = torch.zeros(self.width * self._block)
-                row.scatter_add_(0, torch.tensor(item.root_idxs), strength[torch.tensor(item.idxs)])
+                row.scatter_add_(0, torch.tensor(item.root_idxs), strength.cpu()[torch.tensor(item.idxs)])
                 rows.append(row)
         return torch.stack(rows).mean(dim=0).reshape(self.width, self._block).sum(dim=1)
 
@@ -85,9 +86,27 @@ class Coupled:
             yield weight, axis, torch.tensor(item.idxs), torch.tensor(item.root_idxs) // self._block
 
     def cut(self, channels: Sequence[int]) -> None:
-        """Take channels out of every layer, in place."""
+        """Take channels out of every layer, in place: as many from each of ``parts``, at any places in it."""
+        self._line_up(channels)
         roots = [channel * self._block + inner for channel in channels for inner in range(self._block)]
         self._group.prune(roots)
+
+    @torch.no_grad()
+    def _line_up(self, channels: Sequence[int]) -> None:
+        """Move what stays of each group's inputs to the places that stay in the first group.
+
+        torch-pruning takes the same places out of every group of a grouped convolution: those of the first.
+        """
+        gone = set(channels)
+        for item in self._group:
+            layer = item.dep.target.module
+            if not _is_grouped(layer) or not _is(item, "prune_in_channels"):
+                continue
+            pairs = sorted(zip(item.idxs, item.root_idxs, strict=True))
+            stay = torch.tensor([place for place, root in pairs if root // self._block not in gone])
+            places = stay.reshape(layer.groups, -1) % (layer.in_channels // layer.groups)
+            for rows, theirs in zip(layer.weight.chunk(layer.groups), places, strict=True):
+                rows[:, places[0]] = rows[:, theirs]
 
 
 def coupled_groups(network: Network) -> list[Coupled]:
@@ -106,10 +125,10 @@ def coupled_groups(network: Network) -> list[Coupled]:
         raise MissingExtraError.for_extra("torch-pruning", "prune") from error
     _require_layers(network)
     was_training = network.training
-    network.eval()
-    image = torch.zeros(1, network.channels, _SIDE, _SIDE)
+    whole = _Whole(network)
     with torch.enable_grad():  # layers are found by how gradients would flow
-        graph = torch_pruning.DependencyGraph().build_dependency(network, image)
+        image = torch.zeros(1, network.channels, _SIDE, _SIDE, device=whole.entry.weight.device)
+        graph = torch_pruning.DependencyGraph().build_dependency(whole, image)
     network.train(was_training)
     _teach_pixel_shuffle(graph)
     names = {module: name for name, module in network.named_modules()}
@@ -119,13 +138,37 @@ def coupled_groups(network: Network) -> list[Coupled]:
         if not isinstance(module, nn.Conv2d) or module in seen or module not in graph.module2node:
             continue
         group = _whole_group(graph, module)
-        if group is None or _is_fixed(group):
+        if group is None or _is_fixed(group) or any(item.dep.target.module is whole.entry for item in group):
             continue
         seen.update(item.dep.target.module for item in group if _is(item, "prune_out_channels"))
         coupled = Coupled(group, names, _block(group), _parts(group))
         if coupled.makers:  # a depthwise layer alone only changes what others made: the image
             found.append(coupled)
     return found
+
+
+class _Whole(nn.Module):
+    """A network at every scale that it holds, between a layer that makes its image and products that end it.
+
+    The dependency graph needs to know how many channels an image has where it is concatenated with features, and takes
+    the last operation for the output, which must be no layer then.
+    """
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        device = next((parameter.device for parameter in network.parameters()), None)
+        self.entry = nn.Conv2d(network.channels, network.channels, 1, device=device)
+        self.network = network
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Return the image at each scale."""
+        network, image = self.network, self.entry(image)
+        scale, outputs = network.scale, []
+        for each in network.scales:
+            network.scale = each
+            outputs.append(network(image) * 1)
+        network.scale = scale
+        return outputs
 
 
 def _require_layers(network: Network) -> None:
@@ -142,7 +185,7 @@ def _whole_group(graph: Any, module: nn.Conv2d) -> Any:
     """Return the group of all output channels of a layer, None where the dependency graph cannot follow them."""
     try:
         return graph.get_pruning_group(module, graph.get_pruner_of_module(module).prune_out_channels, _all(module))
-    except IndexError:  # channels that are split by fixed numbers on the way
+    except (IndexError, ZeroDivisionError):  # channels that are split by fixed numbers, or join copies of the image
         return None
 
 
@@ -192,14 +235,21 @@ def _block(group: Any) -> int:
 
 def _parts(group: Any) -> int:
     """Return into how many equal parts grouped convolutions cut these channels."""
-    layers = [item.dep.target.module for item in group if isinstance(item.dep.target.module, nn.Conv2d)]
-    return max((layer.groups for layer in layers if 1 < layer.groups < layer.in_channels), default=1)
+    return math.lcm(*(item.dep.target.module.groups for item in group if _is_grouped(item.dep.target.module)))
 
 
 def _is_fixed(group: Any) -> bool:
-    """Whether channels are shown as an image, split by fixed numbers, or belong to a parameter of no layer."""
+    """Whether channels are shown as an image, split by fixed numbers, belong to a parameter of no layer, or are some of
+    the inputs of a grouped layer alone.
+    """
     kinds = {item.dep.target.type.name for item in group}
-    return bool(kinds & {"OUTPUT", "SPLIT", "SLICE", "UNBIND", "PARAMETER"})
+    inputs = [item for item in group if _is(item, "prune_in_channels") and _is_grouped(item.dep.target.module)]
+    is_some = any(len(item.idxs) < item.dep.target.module.in_channels for item in inputs)
+    return is_some or bool(kinds & {"OUTPUT", "SPLIT", "SLICE", "UNBIND", "PARAMETER"})
+
+
+def _is_grouped(module: nn.Module) -> bool:
+    return isinstance(module, nn.Conv2d) and 1 < module.groups < module.in_channels
 
 
 def _is(item: Any, function: str) -> bool:
@@ -220,6 +270,7 @@ def _strength(item: Any, power: int) -> Tensor | None:
     if _is(item, "prune_out_channels"):
         return weight.transpose(0, outputs).flatten(1).sum(dim=1)
     if _is(item, "prune_in_channels"):
-        strength = weight.transpose(0, inputs).flatten(1).sum(dim=1)
-        return strength.repeat(layer.groups) if layer.groups > 1 else strength
+        if _is_grouped(layer):  # each group's inputs have weights of their own
+            return weight.unflatten(0, (layer.groups, -1)).sum(dim=(1, 3, 4)).flatten()
+        return weight.transpose(0, inputs).flatten(1).sum(dim=1)
     return None
