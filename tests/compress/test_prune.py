@@ -6,10 +6,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor, nn
 
 from pocketsr.blocks import Network
 from pocketsr.errors import SettingError
-from pocketsr.networks import SIZES, build
+from pocketsr.networks import SIZES, build, sizes_of
 
 pytest.importorskip("torch_pruning", reason="pruning needs torch-pruning: pip install 'pocketsr[prune]'")
 from pocketsr.compress.coupling import coupled_groups
@@ -20,6 +21,20 @@ from pocketsr.compress.prune import IMPORTANCES, Pruning, prune, rounds
 def network() -> Network:
     torch.manual_seed(0)
     return build("abpn", {"scale": 2, "width": 16, "depth": 2})
+
+
+class Doorstep(Network):
+    """Concatenates the image with four features, the image first."""
+
+    scale = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head, self.tail = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(7, 3, 3, padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        output: Tensor = self.tail(torch.cat([image, self.head(image)], dim=1))
+        return output
 
 
 def widths(network: Network) -> list[int]:
@@ -89,6 +104,45 @@ def test_grouped_layers_lose_as_many_channels_in_every_group() -> None:
         assert block.grouped.in_channels % 4 == block.grouped.out_channels % 4 == 0
 
 
+@pytest.mark.parametrize("name", ["xlsr", "pcarn-m"])
+def test_grouped_layers_can_be_pruned_again_and_again_and_are_built_again(name: str) -> None:
+    network = build(name, {"width": 16})
+    plain, image = network.folded(), torch.rand(1, 3, 9, 7)
+    for _ in range(3):
+        network = prune(network, Pruning(ratio=0.8, scope="local"))
+    grouped = [module for module in network.modules() if isinstance(module, nn.Conv2d) and module.groups > 1]
+    assert all(conv.in_channels >= 2 * conv.groups and conv.out_channels >= 2 * conv.groups for conv in grouped)
+    again = build(name, {"width": 16, SIZES: sizes_of(network, plain)})
+    again.load_state_dict(network.state_dict())
+    assert torch.equal(again(image), network(image))
+
+
+def test_what_grouped_layers_read_counts_in_its_own_group() -> None:
+    torch.manual_seed(0)
+    network = build("xlsr", {"width": 8}).folded()
+    group = next(one for one in coupled_groups(network) if one.makers == ("mix",))
+    made, read = network.mix.weight.detach().abs(), network.body[0].grouped.weight.detach().abs()
+    # 4 groups: outputs 0 and 1 see channels 0 and 1, outputs 2 and 3 see 2 and 3, and so on.
+    expected = [made[one].sum() + read[one // 2 * 2 : one // 2 * 2 + 2, one % 2].sum() for one in range(8)]
+    torch.testing.assert_close(group.magnitude(1), torch.stack(expected) / 2)
+
+
+def test_features_behind_the_image_in_a_concatenation_are_found() -> None:
+    network = Doorstep()
+    pruned = prune(network, Pruning(ratio=0.5, scope="local"))
+    kept = network.head.weight.detach().pow(2).sum(dim=(1, 2, 3)) + network.tail.weight.detach()[:, 3:].pow(2).sum(
+        dim=(0, 2, 3)
+    )
+    expected = sorted(kept.argsort()[2:].tolist())
+    assert torch.equal(pruned.tail.weight, network.tail.weight[:, [0, 1, 2, *(3 + index for index in expected)]])
+
+
+def test_random_numbers_of_the_caller_go_on(network: Network) -> None:
+    state = torch.get_rng_state()
+    prune(network, Pruning(ratio=0.3, importance="random"))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
 def test_rounds_leave_what_one_pruning_leaves() -> None:
     left = 1.0
     for ratio in rounds(0.6, 4):
@@ -102,6 +156,7 @@ def test_rounds_leave_what_one_pruning_leaves() -> None:
         ({"ratio": 1.0}, "below 1"),
         ({"ratio": 0.1, "multiple": 0}, "multiples of 1 or more"),
         ({"ratio": 0.1, "importance": "l3"}, "one of random, l1"),
+        ({"ratio": 0.1, "scope": "golbal"}, "global or local"),
     ],
 )
 def test_nonsense_is_refused(settings: dict[str, object], words: str) -> None:

@@ -141,6 +141,7 @@ def _page(name: str, entry: NetworkEntry, scale: int) -> str:
     lines.append("GMAC " + ", ".join(f"{frame} {figures[f'gmacs_{frame}'] or '-'}" for frame in _FRAMES))
     for form in ("float32", "int8", "onnx"):
         lines.append(f"{form}: {getattr(entry, f'not_{form}') or 'yes'}")
+    lines.append(f"can be pruned: {f'no, {entry.not_prunable}' if entry.not_prunable else 'yes'}")
     for size in published_sizes():
         if size.network == name and size.printed:
             counted = size.parameters.get(scale)

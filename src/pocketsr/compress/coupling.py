@@ -157,7 +157,8 @@ class _Whole(nn.Module):
     def __init__(self, network: Network) -> None:
         super().__init__()
         device = next((parameter.device for parameter in network.parameters()), None)
-        self.entry = nn.Conv2d(network.channels, network.channels, 1, device=device)
+        with torch.random.fork_rng(devices=()):  # who trains with sparsity draws what he would without
+            self.entry = nn.Conv2d(network.channels, network.channels, 1).to(device)
         self.network = network
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -271,6 +272,6 @@ def _strength(item: Any, power: int) -> Tensor | None:
         return weight.transpose(0, outputs).flatten(1).sum(dim=1)
     if _is(item, "prune_in_channels"):
         if _is_grouped(layer):  # each group's inputs have weights of their own
-            return weight.unflatten(0, (layer.groups, -1)).sum(dim=(1, 3, 4)).flatten()
+            return torch.cat([rows.sum(dim=(0, 2, 3)) for rows in weight.chunk(layer.groups)])
         return weight.transpose(0, inputs).flatten(1).sum(dim=1)
     return None

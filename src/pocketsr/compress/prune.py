@@ -18,7 +18,7 @@ import dataclasses
 import fnmatch
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +38,7 @@ class Pruning:
         ratio: Part of all channels that may go, 0 to below 1.
         importance: What a channel is worth: a name from ``IMPORTANCES``.
         scope: ``global`` ranks channels of all groups together; ``local`` takes the same part of each group.
-        multiple: Widths are rounded up to multiples of this; 8 fits SIMD lanes.
+        multiple: Widths are rounded up to multiples of this, where they are larger; 8 fits SIMD lanes.
         protect_trunk: Leave alone the channels that residual sums tie together.
         keep: Names of layers, as shell patterns, whose outputs stay.
         seed: Of ``random``.
@@ -57,6 +57,8 @@ class Pruning:
             raise SettingError(f"a pruning ratio is at least 0 and below 1, not {self.ratio}")
         if self.multiple < 1:
             raise SettingError(f"widths can be multiples of 1 or more, not of {self.multiple}")
+        if self.scope not in get_args(Scope):
+            raise SettingError(f"the scope is {' or '.join(get_args(Scope))}, not {self.scope!r}")
         if self.importance not in IMPORTANCES:
             raise SettingError(f"the importance is one of {', '.join(IMPORTANCES)}, not {self.importance!r}")
 
@@ -77,8 +79,9 @@ def prune(network: Network, pruning: Pruning) -> Network:
     ]
     if not groups:
         raise SettingError(f"{type(network).__name__} has no channels that may be pruned with these settings")
-    torch.manual_seed(pruning.seed)
-    scores = [IMPORTANCES[pruning.importance](group) for group in groups]
+    with torch.random.fork_rng(devices=()):  # the caller's random numbers go on as they were
+        torch.manual_seed(pruning.seed)
+        scores = [IMPORTANCES[pruning.importance](group) for group in groups]
     for group, doomed in zip(groups, _doomed(groups, scores, pruning), strict=True):
         if doomed:
             group.cut(doomed)
@@ -145,9 +148,12 @@ def _doomed(groups: Sequence[Coupled], scores: Sequence[Tensor], pruning: Prunin
 
 
 def _allowed(group: Coupled, count: int, multiple: int) -> int:
-    """Return how many channels really go: some stay, in whole multiples, as many in every part of a grouped layer."""
+    """Return how many channels really go: some stay, in whole multiples, as many in every part of a grouped layer.
+
+    Two or more stay in each part: with one, the layer would be depthwise, which prunes by other rules.
+    """
     step = math.lcm(multiple, group.parts)
-    left = max(group.width - count, 1)
+    left = max(group.width - count, 2 * group.parts if group.parts > 1 else 1)
     left = min(group.width, -(-left // step) * step)
     return group.width - left
 

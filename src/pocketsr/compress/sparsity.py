@@ -36,7 +36,7 @@ class GroupSparsity:
     def __init__(self, network: Network, weight: float) -> None:
         if network.folded().state_dict().keys() != network.state_dict().keys():
             raise SettingError("sparsity needs a network without RepConv: fold it first")
-        self._groups: list[Coupled] = coupled_groups(network)
+        self._groups = [_Group(group) for group in coupled_groups(network)]
         if not self._groups:
             raise SettingError(f"{type(network).__name__} has no channels that could become sparse")
         self._weight = weight
@@ -44,31 +44,42 @@ class GroupSparsity:
     @torch.no_grad()
     def penalty(self) -> float:
         """Return Σ γ_k ‖w_k‖ over all channels of all groups, times the weight."""
-        return self._weight * sum(float((_gamma(norm) * norm).sum()) for norm in map(_norms, self._groups))
+        norms = [group.norms() for group in self._groups]
+        return self._weight * sum(float((_gamma(norm) * norm).sum()) for norm in norms)
 
     @torch.no_grad()
     def __call__(self) -> None:
         """Add to the gradients that are there."""
         for group in self._groups:
-            norm = _norms(group)
+            norm = group.norms()
             push = self._weight * _gamma(norm) / norm.clamp_min(1e-8)
-            for parameter, axis, places, channels in group.slices():
+            for parameter, axis, places, channels in group.slices:
                 if parameter.grad is None:
                     continue
-                factor = torch.zeros(parameter.shape[axis])
+                factor = push.new_zeros(parameter.shape[axis])
                 factor[places] = push[channels]
                 shape = [1] * parameter.ndim
                 shape[axis] = -1
                 parameter.grad.add_(parameter * factor.reshape(shape))
 
 
-def _norms(group: Coupled) -> Tensor:
-    """Return ‖w_k‖ of each channel of a group."""
-    squares = torch.zeros(group.width)
-    for parameter, axis, places, channels in group.slices():
-        others = tuple(other for other in range(parameter.ndim) if other != axis)
-        squares.index_add_(0, channels, parameter.detach().pow(2).sum(dim=others)[places])
-    return squares.sqrt()
+class _Group:
+    """Where the weights of a group's channels are, on the device that the weights are on."""
+
+    def __init__(self, group: Coupled) -> None:
+        self.width = group.width
+        self.slices = [
+            (parameter, axis, places.to(parameter.device), channels.to(parameter.device))
+            for parameter, axis, places, channels in group.slices()
+        ]
+
+    def norms(self) -> Tensor:
+        """Return ‖w_k‖ of each channel."""
+        squares = self.slices[0][0].new_zeros(self.width)
+        for parameter, axis, places, channels in self.slices:
+            others = tuple(other for other in range(parameter.ndim) if other != axis)
+            squares.index_add_(0, channels, parameter.pow(2).sum(dim=others)[places])
+        return squares.sqrt()
 
 
 def _gamma(norm: Tensor) -> Tensor:
