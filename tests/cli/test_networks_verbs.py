@@ -139,7 +139,13 @@ def test_the_list_names_every_network_with_its_figures() -> None:
 def test_one_network_is_shown_layer_by_layer() -> None:
     done = pocketsr("networks", "xlsr", "--scale", 3)
     assert done.exit_code == 0, done.output
-    for words in ("parameters 21,947", "Conv2D 3×3, 4 groups, ReLU: 32 → 32", "printed: XLSR: 21.95K", "int8: yes", "can be pruned: yes"):
+    for words in (
+        "parameters 21,947",
+        "Conv2D 3×3, 4 groups, ReLU: 32 → 32",
+        "printed: XLSR: 21.95K",
+        "int8: yes",
+        "can be pruned: yes",
+    ):
         assert words in done.stdout
     assert pocketsr("networks", "xlsr", "--scale", 3).exit_code == 0
     wrong = pocketsr("networks", "srresnet", "--scale", 3)
