@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,11 +12,16 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from pocketsr.blocks import Network
+from pocketsr.data import Pair
 from pocketsr.errors import SettingError
+from pocketsr.image import downscale
 from pocketsr.networks import SIZES, build, sizes_of
+from pocketsr.networks.saved import save_network
+from pocketsr.train import read_checkpoint, recipe_from, restore, train
 
 pytest.importorskip("torch_pruning", reason="pruning needs torch-pruning: pip install 'pocketsr[prune]'")
 from pocketsr.compress.coupling import coupled_groups
+from pocketsr.compress.integer import REWRITES
 from pocketsr.compress.prune import IMPORTANCES, Pruning, prune, rounds
 
 
@@ -141,6 +149,30 @@ def test_random_numbers_of_the_caller_go_on(network: Network) -> None:
     state = torch.get_rng_state()
     prune(network, Pruning(ratio=0.3, importance="random"))
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_pruned_network_trains_stops_and_resumes_to_the_same_bits_and_to_integers(
+    network: Network, tmp_path: Path
+) -> None:
+    options = {"scale": 2, "width": 16, "depth": 2}
+    pruned = prune(network, Pruning(ratio=0.4))
+    options = {**options, SIZES: sizes_of(pruned, network.folded())}
+    save_network(pruned, tmp_path / "pruned.safetensors", name="abpn", options=options)
+    stage = {"steps": 3, "batch": 2, "patch": 8, "precision": "fp32"}
+    stages = [{"name": "a", **stage}, {"name": "b", "arithmetic": "integer", **stage}]
+    recipe = recipe_from({"name": "x", "network": {"name": "abpn", "options": options}, "stages": stages})
+    high = np.random.default_rng(0).integers(0, 256, (40, 36, 3), dtype=np.uint8)
+    pairs = [Pair(low=downscale(high, 2), high=high, name="x")]
+    start = tmp_path / "pruned.safetensors"
+    whole = train(recipe, pairs, folder=tmp_path / "whole", start=start, rewrites=REWRITES)
+    stopped = tmp_path / "stopped"
+    train(recipe, pairs, folder=stopped, start=start, rewrites=REWRITES, should_stop=lambda: True)
+    again = train(recipe, pairs, folder=stopped, resume=True, rewrites=REWRITES)
+    assert again.is_finished
+    assert again.average.keys() == whole.average.keys()
+    assert all(torch.equal(again.average[name], value) for name, value in whole.average.items())
+    trained = restore(read_checkpoint(stopped / "a.pt"), REWRITES)
+    assert widths(trained) == widths(pruned)
 
 
 def test_rounds_leave_what_one_pruning_leaves() -> None:

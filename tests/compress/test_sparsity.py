@@ -39,6 +39,14 @@ def test_the_gradient_is_that_of_a_weighted_sum_of_norms(network: Network) -> No
     assert sparsity.penalty() > 0
 
 
+def test_the_penalty_stays_on_the_device_of_the_weights(network: Network) -> None:
+    network.to("meta")  # stands for any device: it refuses tensors of the processor as they do
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    GroupSparsity(network, 0.5)()
+    assert network.head.weight.grad.device.type == "meta"
+
+
 def test_weak_channels_part_from_strong_ones(network: Network) -> None:
     def weakest_share() -> float:
         strengths = network.body[0].weight.detach().pow(2).sum(dim=(1, 2, 3))
