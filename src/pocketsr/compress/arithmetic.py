@@ -17,6 +17,8 @@ from pocketsr.graph import Conv2D, Elementwise, LeakyRelu, MirrorPad
 
 #: Sums must stay below this to be exact in float32.
 _EXACT = 1 << 24
+#: The largest magnitude of q − z.
+_LARGEST = 255
 
 
 def rounded(x: Tensor) -> Tensor:
@@ -27,6 +29,9 @@ def rounded(x: Tensor) -> Tensor:
 def convolved(op: Conv2D, image: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Convolve whole numbers; sums that could pass 2²⁴ are taken in parts and rounded to float32 once, as XNNPACK.
 
+    What a sum can reach is looked up in the weights as they are: even 64 channels of 3×3 hardly ever come near, though
+    the largest weights everywhere would.
+
     Args:
         op: Says padding and groups.
         image: q − z.
@@ -35,7 +40,7 @@ def convolved(op: Conv2D, image: Tensor, weight: Tensor, bias: Tensor) -> Tensor
     """
     padding = (op.weight.shape[1] // 2, op.weight.shape[2] // 2) if op.padding == "same" else (0, 0)
     parts = _exact_parts(op)
-    if parts == 1:
+    if parts == 1 or _reach(weight, bias) < _EXACT:
         return F.conv2d(image, weight, bias, padding=padding, groups=op.groups)
     width = image.shape[1] // op.groups
     total: Tensor | None = None
@@ -92,8 +97,14 @@ def mirrored(op: MirrorPad, x: Tensor) -> Tensor:
     return x[:, :, rows][:, :, :, columns]
 
 
+@torch.no_grad()
+def _reach(weight: Tensor, bias: Tensor) -> float:
+    """Return what no sum of these weights, in whatever order, can pass: q − z is within ±255."""
+    return float((weight.abs().sum(dim=(1, 2, 3)) * _LARGEST + bias.abs()).amax())
+
+
 def _exact_parts(op: Conv2D) -> int:
     """Return into how many parts the inputs of a convolution are cut so that float32 holds each part's sums exactly."""
     _, height, width, inputs = op.weight.shape
-    exact_inputs = max(1, (_EXACT - 1) // int(height * width * 127 * 255))
+    exact_inputs = max(1, (_EXACT - 1) // int(height * width * 127 * _LARGEST))
     return -(-int(inputs) // exact_inputs)
