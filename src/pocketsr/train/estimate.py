@@ -54,7 +54,8 @@ def estimate(
     scale = max(stage.scales or (recipe.scale,))
     random = np.random.default_rng(0)
     sides = (stage.patch, stage.patch * scale)
-    low, high = (random.integers(0, 256, (stage.batch, side, side, 3), dtype=np.uint8) for side in sides)
+    batch = stage.batch // processes.world
+    low, high = (random.integers(0, 256, (batch, side, side, 3), dtype=np.uint8) for side in sides)
     times = []
     for step in range(steps + 1):
         began = time.perf_counter()

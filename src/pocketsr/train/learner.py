@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pocketsr.data import PatchBatch
+from pocketsr.errors import SettingError, UnknownNameError
 from pocketsr.train.distillation import Guidance
 from pocketsr.train.distributed import Processes, exchange
 from pocketsr.train.images import to_luma, to_tensor
@@ -28,16 +29,21 @@ class Learner:
         processes: The group that trains.
 
     Raises:
-        UnknownNameError: A loss, optimiser or schedule of that name does not exist.
-        SettingError: One of them does not take its options.
+        UnknownNameError: A loss, optimiser, schedule or compiler of that name does not exist.
+        SettingError: One of them does not take its options, or the batch cannot be shared out.
     """
 
     def __init__(self, stage: Stage, network: nn.Module, processes: Processes) -> None:
+        check_shares(stage, processes.world)
+        if stage.compile and stage.compile not in (known := torch.compiler.list_backends(())):
+            raise UnknownNameError.among("backend of torch.compile", stage.compile, known)
         self.stage, self.processes = stage, processes
         self.network = network.to(processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         running = torch.compile(self.network, backend=stage.compile) if stage.compile else self.network
         assert isinstance(running, nn.Module)
-        self._running = processes.joined(running, may_skip=bool(stage.scales))
+        # A network of several scales has parts that a step at one of them leaves alone.
+        several = len(stage.scales) > 1 or len(getattr(network, "scales", ())) > 1
+        self._running = processes.joined(running, may_skip=several)
         self._loss = make_loss(stage.losses, processes.device)
         self._guidance = Guidance(stage, self.network, processes) if stage.distillation else None
         self._optimiser = make_optimiser(
@@ -108,7 +114,11 @@ class Learner:
         if self.stage.scales:
             self.network.scale = scale
         with torch.autocast(low.device.type, torch.bfloat16, enabled=self.stage.precision == "bf16"):
-            output: Tensor = self._running(low)
+            try:
+                output: Tensor = self._running(low)
+            except torch._dynamo.exc.TorchDynamoException as error:  # type: ignore[no-untyped-call]
+                reason = " ".join(str(error).split("\n\n")[0].split())
+                raise SettingError(f"torch.compile cannot run this network: {reason}; try without it") from error
         return output.float()
 
     def _take_step(self, step: int) -> None:
@@ -123,6 +133,25 @@ class Learner:
             self._guidance.take_step(self._rate(step))
         if stage.weight_limit or stage.rep_weight_limit:
             limit_weights(self.network, stage.weight_limit, stage.rep_weight_limit)
+
+
+def check_shares(stage: Stage, world: int) -> None:
+    """Refuse a batch that cannot be shared out evenly to processes, and in each to parts.
+
+    Raises:
+        SettingError: With the numbers.
+
+    >>> check_shares(Stage(name="a", steps=1, batch=16, accumulate=2), 8)
+    >>> check_shares(Stage(name="a", steps=1, batch=16, accumulate=4), 8)
+    Traceback (most recent call last):
+        ...
+    pocketsr.errors.SettingError: stage 'a': a batch of 16 cannot be shared out evenly to 8 processes in 4 parts each
+    """
+    if stage.batch % (world * stage.accumulate):
+        parts = f" in {stage.accumulate} parts each" if stage.accumulate > 1 else ""
+        raise SettingError(
+            f"stage {stage.name!r}: a batch of {stage.batch} cannot be shared out evenly to {world} processes{parts}"
+        )
 
 
 def _add(sums: dict[str, Tensor], more: Mapping[str, Tensor]) -> None:

@@ -19,8 +19,8 @@ from pocketsr.networks import build
 from pocketsr.train.checkpoint import Checkpoint, begin_from, read_checkpoint, write_checkpoint
 from pocketsr.train.distributed import Processes
 from pocketsr.train.event import Event
-from pocketsr.train.images import to_tensor
-from pocketsr.train.recipe import Recipe, Stage
+from pocketsr.train.images import to_luma, to_tensor
+from pocketsr.train.recipe import DataChoice, Recipe, Stage
 from pocketsr.train.stage_run import STATE_FILE, Penalty, StageRun, Surroundings, make_learner
 from pocketsr.train.validate import validate_bicubic
 
@@ -138,9 +138,22 @@ def check_recipe(recipe: Recipe, rewrites: Mapping[str, Rewrite]) -> nn.Module:
                 f"stage {stage.name!r}: patches are degraded anew each time, which a cached teacher has not seen; "
                 'use outputs = "live"'
             )
+        _check_integer_stage(recipe, index)
         make_augmentations(stage.augmentations, degrades_patches=recipe.data.degrade_patches)
         make_learner(recipe, index, network, Processes())
     return first
+
+
+def _check_integer_stage(recipe: Recipe, index: int) -> None:
+    """Refuse what only the first integer stage decides, where a later one says otherwise."""
+    stage = recipe.stages[index]
+    first = next((earlier for earlier in recipe.stages[:index] if earlier.arithmetic == "integer"), stage)
+    for name in ("activation_scales", "equivalent"):
+        if stage.arithmetic == "integer" and getattr(stage, name) != getattr(first, name):
+            raise SettingError(
+                f"stage {stage.name!r}: {name} is decided where integer arithmetic begins, in stage {first.name!r}; "
+                f"say {getattr(first, name)!r} here too"
+            )
 
 
 def network_for(recipe: Recipe, stage: int, rewrites: Mapping[str, Rewrite]) -> nn.Module:
@@ -194,12 +207,18 @@ def _is_continuation(recipe: Recipe, state: Checkpoint) -> bool:
     same_past = [_deciding(stage) for stage in begun.stages[:past]] == [
         _deciding(stage) for stage in recipe.stages[:past]
     ]
-    return same_past and (begun.network, begun.data, begun.seed) == (recipe.network, recipe.data, recipe.seed)
+    same_data = _degrading(begun.data) == _degrading(recipe.data)
+    return same_past and same_data and (begun.network, begun.seed) == (recipe.network, recipe.seed)
 
 
 def _deciding(stage: Stage) -> Stage:
     """Return the stage less what has no part in the result: how often it is looked at, and what it is run by."""
     return dataclasses.replace(stage, compile="", validate_every=1, checkpoint_every=1, picture_every=0)
+
+
+def _degrading(data: DataChoice) -> DataChoice:
+    """Return the choice less its words for people."""
+    return dataclasses.replace(data, name="", description="", licence="")
 
 
 def _enter_stage(
@@ -229,6 +248,8 @@ def _enter_stage(
     if stage.arithmetic == arithmetic:
         return network
     images = (to_tensor(pair.low[None]) for pair in _spread(pairs, stage.calibration_images))
+    if getattr(network, "channels", 3) == 1:
+        images = (to_luma(image) for image in images)
     return _rewrite(stage, rewrites)(network, images, stage)
 
 

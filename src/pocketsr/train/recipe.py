@@ -20,6 +20,8 @@ Result = Literal["last", "best"]
 Outputs = Literal["live", "cached"]
 Calibration = Literal["minmax", "percentile", "mse"]
 ActivationScales = Literal["learnt", "tracked"]
+#: Seeds are below this: what PyTorch takes, with room for what stages add.
+_SEEDS = 2**63
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -177,7 +179,8 @@ class Stage:
     picture_every: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "patch", "validate_every", "checkpoint_every", "accumulate"):
+        positive = ("steps", "batch", "patch", "calibration_images", "validate_every", "checkpoint_every", "accumulate")
+        for name in positive:
             _require(getattr(self, name) >= 1, self.name, name, "1 or more", getattr(self, name))
         for name in ("gradient_clip", "weight_limit", "rep_weight_limit", "sparsity", "fixed_crops", "picture_every"):
             _require(getattr(self, name) >= 0, self.name, name, "0 or more", getattr(self, name))
@@ -223,6 +226,8 @@ class Recipe:
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names):
             raise SettingError(f"recipe {self.name!r}: stages need different names, not {', '.join(names)}")
+        if not 0 <= self.seed < _SEEDS:
+            raise SettingError(f"recipe {self.name!r}: the seed must be 0 or more and below 2^63, not {self.seed}")
 
     @property
     def scale(self) -> int:
