@@ -17,6 +17,7 @@ from pocketsr.compress.integer import REWRITES
 from pocketsr.data import load_scales
 from pocketsr.errors import SettingError
 from pocketsr.train import Checkpoint, Processes, Recipe, join_processes, read_checkpoint, train
+from pocketsr.train.learner import check_shares
 
 #: Sums in another order: float32 rounding, grown over a few steps of Adam at 1e-3.
 ROUNDING = 2e-5
@@ -50,9 +51,10 @@ def in_two(chosen: Recipe, images: Path, folder: Path, *, steps: int = 0) -> Non
         ({"batch": 4}, {}),
         ({"batch": 4, "accumulate": 2, "gradient_clip": 0.1, "losses": ["l2", {"name": "tv", "weight": 0.1}]}, {}),
         ({"batch": 4, "scales": [2, 3]}, {"network": CARN}),
+        ({"batch": 4}, {"network": CARN}),
         ({"batch": 4, "steps": 3, "arithmetic": "integer", "learning_rate": 1e-4}, {}),
     ],
-    ids=["plain", "in parts", "several scales", "integer"],
+    ids=["plain", "in parts", "several scales", "one of several scales", "integer"],
 )
 def test_two_processes_take_the_steps_of_one(
     stage: dict[str, Any], settings: dict[str, Any], image_folder: Path, tmp_path: Path
@@ -78,6 +80,13 @@ def test_two_processes_play_against_a_discriminator_and_go_on_as_one(image_folde
     resumed = train(chosen, pairs, folder=tmp_path / "two", resume=True)
     assert resumed.is_finished
     assert torch.isfinite(torch.cat([value.flatten() for value in resumed.network.values()])).all()
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused() -> None:
+    stage = recipe({"batch": 4, "accumulate": 4}).stages[0]
+    check_shares(stage, 1)
+    with pytest.raises(SettingError, match="batch of 4 cannot be shared out evenly to 2 processes in 4 parts each"):
+        check_shares(stage, 2)
 
 
 def test_alone_there_is_nobody_to_talk_to() -> None:

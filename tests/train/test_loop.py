@@ -159,6 +159,16 @@ def test_how_often_a_run_is_looked_at_may_change_on_the_way(pairs: tuple[Pair, .
     assert equal(whole, train(other, pairs, folder=tmp_path / "parts", resume=True))
 
 
+def test_words_about_the_data_may_change_on_the_way_and_the_data_may_not(
+    pairs: tuple[Pair, ...], tmp_path: Path
+) -> None:
+    asked = iter([False] * 4 + [True])
+    train(recipe(data={"description": "old words"}), pairs, folder=tmp_path, should_stop=lambda: next(asked))
+    with pytest.raises(CheckpointError, match="another recipe"):
+        train(recipe(data={"degradation": ["pil-bicubic"]}), pairs, folder=tmp_path, resume=True)
+    assert train(recipe(data={"description": "new words"}), pairs, folder=tmp_path, resume=True).is_finished
+
+
 def test_later_stages_may_change_before_they_begin(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
     first = {"name": "a", "steps": 4}
     train(recipe(first), pairs, folder=tmp_path)
@@ -316,6 +326,7 @@ def test_a_recipe_that_leaves_out_a_scale_other_than_3_is_refused() -> None:
         ({"arithmetic": "integer"}, "wants integer arithmetic"),
         ({"augmentations": ["flip", "spin"]}, "unknown augmentation 'spin'"),
         ({"augmentations": ["rotate-any"]}, "degrade_patches"),
+        ({"compile": "gcc"}, "unknown backend of torch.compile 'gcc'; known: .*eager.*inductor"),
     ],
 )
 def test_what_a_recipe_names_is_made_before_anything_else(stage: dict[str, object], words: str) -> None:
@@ -326,6 +337,31 @@ def test_what_a_recipe_names_is_made_before_anything_else(stage: dict[str, objec
 def test_a_degradation_that_does_not_shrink_is_found_before_anything_else() -> None:
     with pytest.raises(PocketsrError, match="exactly once"):
         check_recipe(recipe(data={"degradation": ["bicubic", "pil-bicubic"]}), {})
+
+
+def test_a_later_integer_stage_cannot_change_what_the_first_decided() -> None:
+    first, second = ({"name": name, "arithmetic": "integer", "precision": "fp32"} for name in ("begin", "go-on"))
+    check_recipe(recipe({**first, "equivalent": True}, second), REWRITES)
+    for change in ({"activation_scales": "tracked"}, {"equivalent": True}):
+        with pytest.raises(SettingError, match=r"stage 'go-on': .* in stage 'begin'; say the same"):
+            check_recipe(recipe(first, {**second, **change}), REWRITES)
+
+
+def test_a_compiler_that_is_not_installed_is_said(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"torch\.compile cannot run this network: backend='tvm'.*try without it"):
+        train(recipe({"compile": "tvm"}), pairs, folder=tmp_path)
+
+
+def test_a_network_of_luma_goes_into_integers(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    network = {"name": "fsrcnn", "options": {"scale": 2, "channels": 1}}
+    stages = {"name": "f", "steps": 60}, {"name": "i", "steps": 1, "arithmetic": "integer", "learning_rate": 1e-9}
+    chosen = recipe(*stages, network=network)
+    result = train(chosen, pairs, folder=tmp_path, valid_pairs=pairs[:1], rewrites=REWRITES)
+    assert result.is_finished
+    by_stage = {row["stage"]: float(row["psnr_db"]) for row in result.history}
+    assert by_stage["i"] == pytest.approx(
+        by_stage["f"], abs=0.5
+    )  # ranges were seen on luma, as the network will see it
 
 
 def test_a_run_killed_at_any_moment_goes_on_from_a_whole_state(

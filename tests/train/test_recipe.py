@@ -48,6 +48,9 @@ def test_a_recipe_survives_its_own_dictionary() -> None:
         ({**MINIMAL, "stages": [MINIMAL["stages"][0]] * 2}, "different names"),
         ({"name": "x", "stages": []}, "lacks the key 'network'"),
         ({**MINIMAL, "network": 3}, "a table is needed"),
+        ({**MINIMAL, "seed": -1}, "the seed must be 0 or more"),
+        ({**MINIMAL, "seed": 10**20}, r"below 2\^63"),
+        (with_stage(calibration_images=0), "calibration_images must be 1 or more"),
     ],
 )
 def test_nonsense_is_refused_with_a_hint(values: dict[str, object], words: str) -> None:

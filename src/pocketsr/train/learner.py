@@ -116,7 +116,7 @@ class Learner:
         with torch.autocast(low.device.type, torch.bfloat16, enabled=self.stage.precision == "bf16"):
             try:
                 output: Tensor = self._running(low)
-            except torch._dynamo.exc.TorchDynamoException as error:  # type: ignore[no-untyped-call]
+            except torch._dynamo.exc.TorchDynamoException as error:
                 reason = " ".join(str(error).split("\n\n")[0].split())
                 raise SettingError(f"torch.compile cannot run this network: {reason}; try without it") from error
         return output.float()

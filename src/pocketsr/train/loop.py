@@ -148,12 +148,13 @@ def _check_integer_stage(recipe: Recipe, index: int) -> None:
     """Refuse what only the first integer stage decides, where a later one says otherwise."""
     stage = recipe.stages[index]
     first = next((earlier for earlier in recipe.stages[:index] if earlier.arithmetic == "integer"), stage)
-    for name in ("activation_scales", "equivalent"):
-        if stage.arithmetic == "integer" and getattr(stage, name) != getattr(first, name):
-            raise SettingError(
-                f"stage {stage.name!r}: {name} is decided where integer arithmetic begins, in stage {first.name!r}; "
-                f"say {getattr(first, name)!r} here too"
-            )
+    if stage.arithmetic != "integer":
+        return
+    if stage.activation_scales != first.activation_scales or stage.equivalent > first.equivalent:
+        raise SettingError(
+            f"stage {stage.name!r}: activation_scales and equivalent are decided where integer arithmetic begins, in "
+            f"stage {first.name!r}; say the same here"
+        )
 
 
 def network_for(recipe: Recipe, stage: int, rewrites: Mapping[str, Rewrite]) -> nn.Module:
