@@ -11,8 +11,9 @@ from typing import Any
 from pocketsr.data import AUGMENTATIONS, DEGRADATIONS
 from pocketsr.networks.discriminators import DISCRIMINATORS
 from pocketsr.train.losses import ADVERSARIAL_LOSSES, LOSSES
+from pocketsr.train.losses.distillation import FEATURE_LOSSES, OUTPUT_LOSSES
 from pocketsr.train.optimiser import OPTIMISERS
-from pocketsr.train.recipe import Adversary, DataChoice, Recipe, Stage
+from pocketsr.train.recipe import Adversary, DataChoice, Distillation, Recipe, Stage
 from pocketsr.train.schedule import SCHEDULES
 
 _HEAD = """\
@@ -23,11 +24,19 @@ stage. Unknown keys and wrong values are refused, with the nearest right one. Wh
 `"name"` is short for `{ name = "name" }`, and options stand in `{ name = "name", options = { key = value } }`; a loss
 may carry a `weight` beside them.
 """
-_TABLES = (("Top level", Recipe), ("[data]", DataChoice), ("[[stages]]", Stage), ("[stages.adversary]", Adversary))
+_TABLES = (
+    ("Top level", Recipe),
+    ("[data]", DataChoice),
+    ("[[stages]]", Stage),
+    ("[stages.adversary]", Adversary),
+    ("[stages.distillation]", Distillation),
+)
 _LISTS: tuple[tuple[str, Mapping[str, Callable[..., Any]], int], ...] = (
     ("losses", LOSSES, 0),
     ("adversary: loss", ADVERSARIAL_LOSSES, 0),
     ("adversary: discriminator", DISCRIMINATORS, 0),
+    ("distillation: terms of images", OUTPUT_LOSSES, 0),
+    ("distillation: terms of features", FEATURE_LOSSES, 2),
     ("optimiser", {name: OPTIMISERS[name] for name in ("SOAP", "Adam", "AdamW")}, 2),
     ("schedule", SCHEDULES, 3),
     ("augmentations", AUGMENTATIONS, 0),

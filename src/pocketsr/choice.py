@@ -8,11 +8,13 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from pocketsr.errors import SettingError, UnknownNameError
 
 _Thing = TypeVar("_Thing")
+#: What an option of a plain type is called in an error.
+_WORDS: Mapping[Any, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,7 +52,7 @@ def make(kind: str, makers: Mapping[str, Callable[..., _Thing]], choice: Choice,
 
     Raises:
         UnknownNameError: The list has no such name.
-        SettingError: That row does not take one of the options, or needs one more.
+        SettingError: That row does not take one of the options, or needs one more, or one is of another type.
 
     >>> make("shape", {"box": lambda *, width=1: width}, Choice(name="box", options={"widht": 2}))
     Traceback (most recent call last):
@@ -66,4 +68,22 @@ def make(kind: str, makers: Mapping[str, Callable[..., _Thing]], choice: Choice,
     except TypeError as error:
         names = ", ".join(list(signature.parameters)[len(given) :]) or "none"
         raise SettingError(f"{kind} {choice.name!r} {error}; its options: {names}") from error
+    hints = _hints(maker)
+    for name, value in choice.options.items():
+        if hints.get(name) in _WORDS and not _fits(hints[name], value):
+            raise SettingError(f"{kind} {choice.name!r}: {name} is {_WORDS[hints[name]]}, not {value!r}")
     return maker(*given, **choice.options)
+
+
+def _hints(maker: Callable[..., object]) -> Mapping[str, Any]:
+    """Return the types of a maker's options, none where they cannot be told."""
+    try:
+        return get_type_hints(maker.__init__ if inspect.isclass(maker) else maker)
+    except (NameError, TypeError):  # named for type checkers only, or a callable without annotations
+        return {}
+
+
+def _fits(kind: Any, value: object) -> bool:
+    if kind is bool or isinstance(value, bool):
+        return kind is bool and isinstance(value, bool)
+    return isinstance(value, int | float if kind is float else kind)

@@ -182,6 +182,17 @@ def test_torchrun_trains_in_two_processes_and_only_one_speaks(recipe: Path, imag
 
 
 @pytest.mark.slow
+def test_of_several_processes_only_one_says_the_plan(recipe: Path) -> None:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*torchrun, "-m", "pocketsr", "train", recipe, "--dry-run", "--device", "cpu"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("in all ") == 1
+    assert done.stdout.count("parameters as it ships") == 1
+
+
+@pytest.mark.slow
 def test_a_terminal_gets_a_live_panel(recipe: Path, image_folder: Path, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "pocketsr", "train", recipe, "--data", image_folder, "-o", tmp_path / "run"]
@@ -229,11 +240,13 @@ def test_the_panel_remembers_the_best_and_says_when_data_is_slow(tmp_path: Path)
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--compile", "gcc"), "no backend 'gcc'; there are"),
+        (("--compile", "gcc"), "unknown backend of torch.compile 'gcc'; known: "),
         (("-t", 1_000_000), "not in the range"),
         (("--resume",), "holds no run to resume"),
         (("--from", "nothing.pt"), "there is no checkpoint nothing.pt"),
         (("-o", "small.toml"), "small.toml is a file"),
+        (("-o", "small.toml/run"), "small.toml is a file"),
+        (("--seed", 10**20), "below 2^63"),
     ],
 )
 def test_what_is_wrong_with_the_place_is_said_before_images_are_read(
@@ -245,6 +258,37 @@ def test_what_is_wrong_with_the_place_is_said_before_images_are_read(
     assert done.exit_code in (1, 2)
     assert words in done.output
     assert "reading images" not in done.output
+    assert not (recipe.parent / "run").exists()
+
+
+def test_another_recipe_than_the_runs_is_said_before_images_are_read(recipe: Path, image_folder: Path) -> None:
+    folder = recipe.parent / "run"
+    assert pocketsr(recipe, "--data", image_folder, "-o", folder, "-t", 1).exit_code == 0
+    curve = (folder / "curve.csv").read_bytes()
+    for options, words in ((("--resume", "--seed", 7), "trained with another recipe"), ((), "holds a run already")):
+        done = pocketsr(recipe, "--data", "missing", "-o", folder, *options)
+        assert done.exit_code in (1, 2)
+        assert words in done.stderr
+        assert "reading images" not in done.stderr
+    start = ("--from", folder / "second.pt", "--network", "fsrcnn", "-o", recipe.parent / "other")
+    assert "holds abpn" in pocketsr(recipe, "--data", "missing", *start).stderr
+    assert (folder / "curve.csv").read_bytes() == curve
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_images_are_read(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # as on a disk that is mounted to be read
+    done = pocketsr(recipe, "--data", "missing", "-o", recipe.parent / "deep" / "run")
+    assert done.exit_code == 2
+    assert f"{recipe.parent} cannot be written to; choose another folder with -o" in done.stderr
+
+
+def test_a_recipe_that_starts_from_another_says_so_before_images_are_read(recipe: Path) -> None:
+    recipe.write_text(RECIPE.replace("any_network", 'starts_from = "abpn"\nany_network'))
+    done = pocketsr(recipe, "--data", "missing", "-o", recipe.parent / "run")
+    assert done.exit_code == 2
+    assert "starts from the result of 'abpn'" in done.stderr
 
 
 def test_the_panel_shows_a_stage_that_its_recipe_does_not_hold() -> None:
@@ -267,10 +311,30 @@ def test_the_panel_shows_a_stage_that_its_recipe_does_not_hold() -> None:
         panel.show(event)
 
 
+def test_the_panel_knows_the_best_of_a_run_that_goes_on(tmp_path: Path) -> None:
+    recipe = recipe_from({"name": "x", "network": "abpn", "stages": [{"name": "a", "steps": 100}]})
+    history = [{"stage": "a", "psnr_db": 31.5}, {"stage": "other", "psnr_db": 40.0}]
+    with (tmp_path / "out").open("w") as file, TrainPanel(Console(file=file, width=200), recipe, history) as panel:
+        panel.show(event(20, psnr_db=31.0, bicubic_db=28.0))
+    assert "31.000 dB (best 31.500" in (tmp_path / "out").read_text()
+
+
 def test_a_recipe_with_vgg_can_be_planned_without_its_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("POCKETSR_VGG19", str(tmp_path / "nothing.pth"))
-    text = RECIPE.replace('{ name = "tv", weight = 0.01 }', '{ name = "vgg", options = { layer = "conv1_2" } }')
+    monkeypatch.delenv("POCKETSR_VGG19", raising=False)
+    monkeypatch.setitem(sys.modules, "torchvision.models", None)
+    text = RECIPE.replace('"l1", { name = "tv", weight = 0.01 }', '{ name = "vgg", options = { layer = "conv1_2" } }')
+    (tmp_path / "small.toml").write_text(text, encoding="utf-8")
+    done = pocketsr(tmp_path / "small.toml", "--dry-run", "-t", 1)
+    assert done.exit_code == 0, done.output
+    assert "losses = vgg(layer=conv1_2)\n" in done.stdout
+    assert "missing    loss 'vgg' needs VGG-19's weights" in done.stdout
+    assert "POCKETSR_VGG19" in done.stdout
+    assert pocketsr(tmp_path / "small.toml", "--data", "missing").exit_code == 2  # a real run has to have them
+
+
+def test_a_plan_refuses_wrong_options_of_vgg(tmp_path: Path) -> None:
+    text = RECIPE.replace('{ name = "tv", weight = 0.01 }', '{ name = "vgg", options = { layer = "conv9_9" } }')
     (tmp_path / "small.toml").write_text(text, encoding="utf-8")
     done = pocketsr(tmp_path / "small.toml", "--dry-run")
-    assert done.exit_code == 0, done.output
-    assert "missing    timed without vgg" in done.output
+    assert done.exit_code == 2
+    assert "VGG-19 has no layer 'conv9_9'" in done.stderr

@@ -82,6 +82,19 @@ def test_two_processes_play_against_a_discriminator_and_go_on_as_one(image_folde
     assert torch.isfinite(torch.cat([value.flatten() for value in resumed.network.values()])).all()
 
 
+@pytest.mark.slow
+def test_two_processes_share_a_teachers_work(image_folder: Path, teacher_file: Path, tmp_path: Path) -> None:
+    network = {"name": "abpn", "options": {"scale": 3, "width": 6, "depth": 1}}
+    distillation = {"teacher": str(teacher_file), "outputs": "cached"}
+    chosen = recipe({"batch": 4, "distillation": distillation}, network=network)
+    whole = alone(chosen, image_folder, tmp_path / "one")
+    in_two(chosen, image_folder, tmp_path / "two")
+    assert difference(whole, read_checkpoint(tmp_path / "two" / "state.pt")) < ROUNDING
+    one, two = (sorted(file.name for file in (tmp_path / run).glob("teacher-*/*.npy")) for run in ("one", "two"))
+    assert one == two
+    assert len(one) == 6
+
+
 def test_a_batch_that_cannot_be_shared_out_is_refused() -> None:
     stage = recipe({"batch": 4, "accumulate": 4}).stages[0]
     check_shares(stage, 1)

@@ -151,6 +151,24 @@ def test_only_the_same_recipe_resumes(pairs: tuple[Pair, ...], tmp_path: Path) -
         train(recipe(), pairs, folder=tmp_path, resume=True)
 
 
+@pytest.mark.parametrize("kept", [0.0, 0.3, 0.6, 0.99])
+def test_a_state_that_ends_early_is_refused_by_name(pairs: tuple[Pair, ...], tmp_path: Path, kept: float) -> None:
+    train(recipe({"steps": 1}), pairs, folder=tmp_path)
+    whole = (tmp_path / "state.pt").read_bytes()
+    (tmp_path / "state.pt").write_bytes(whole[: int(kept * len(whole))])
+    with pytest.raises(CheckpointError, match=r"state.pt is not a checkpoint that pocketsr can read"):
+        read_checkpoint(tmp_path / "state.pt")
+
+
+def test_a_state_with_a_recipe_of_another_version_names_its_file(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    train(recipe({"steps": 1}), pairs, folder=tmp_path)
+    values = torch.load(tmp_path / "state.pt", weights_only=True)
+    values["recipe"]["stages"][0]["warm_up"] = 3
+    torch.save(values, tmp_path / "state.pt")
+    with pytest.raises(CheckpointError, match=r"state.pt holds a recipe .* no key 'warm_up'"):
+        read_checkpoint(tmp_path / "state.pt")
+
+
 def test_how_often_a_run_is_looked_at_may_change_on_the_way(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
     whole = train(recipe(), pairs, folder=tmp_path / "whole")
     asked = iter([False] * 4 + [True])
@@ -216,6 +234,15 @@ def test_a_full_disk_is_said_and_the_last_state_stays(
         train(recipe(), pairs, folder=tmp_path)
     assert read_checkpoint(tmp_path / "state.pt").step == 3
     assert [file.name for file in tmp_path.iterdir()] == ["state.pt"]
+
+
+def test_a_picture_that_cannot_be_written_is_said_and_training_goes_on(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    (tmp_path / "pictures").write_text("in the way")
+    notes: list[str] = []
+    chosen = recipe({"picture_every": 4})
+    result = train(chosen, pairs, folder=tmp_path, valid_pairs=pairs[:1], on_note=notes.append)
+    assert result.is_finished
+    assert [note.split(":")[0] for note in notes] == [f"no picture of step {step}, training goes on" for step in (4, 8)]
 
 
 def test_the_best_weights_are_kept_and_handed_on_where_asked(pairs: tuple[Pair, ...], tmp_path: Path) -> None:

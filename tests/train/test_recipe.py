@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,15 @@ def test_a_reading_is_laid_over_the_recipe(tmp_path: Path) -> None:
         load_recipe(str(file), readings=["lon"])
     with pytest.raises(UnknownNameError, match="unknown stage 'c'"):
         load_recipe(str(file), readings=["wrong"])
+
+
+def test_a_reading_takes_a_part_away_with_false() -> None:
+    taught, alone = load_recipe("pocket-kd"), load_recipe("pocket-kd", readings=["alone"])
+    assert all(stage.distillation for stage in taught.stages)
+    bare = [dataclasses.replace(stage, distillation=None) for stage in taught.stages]
+    assert alone == dataclasses.replace(taught, stages=tuple(bare))
+    with pytest.raises(SettingError, match="a table is needed, not True"):
+        recipe_from(with_stage(distillation=True))
 
 
 def test_only_recipes_for_any_network_take_another() -> None:

@@ -44,7 +44,7 @@ def command(
     from pocketsr.evaluate import evaluate, find_protocol
 
     protocols = [find_protocol(name) for name in names]
-    upscale, own_scale = resolve(model, scale, backend, threads)
+    upscale, own_scale, _ = resolve(model, scale, backend, threads)
     if scale is not None and scale != own_scale:
         raise click.UsageError(f"{model} upscales by {own_scale}, not by {scale}")
     reports = [

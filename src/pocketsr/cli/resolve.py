@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -11,8 +11,22 @@ if TYPE_CHECKING:
     from pocketsr.evaluate import Upscale
 
 
-def resolve(model: str, scale: int | None, backend: str, threads: int | None) -> tuple[Upscale, int]:
-    """Return the function that a model stands for and its scale.
+class Resolved(NamedTuple):
+    """What a word stands for.
+
+    Attributes:
+        upscale: Function from image to larger image.
+        scale: Factor.
+        channels: 3 where it knows colour, 1 where it knows luma only; None where that makes no difference.
+    """
+
+    upscale: Upscale
+    scale: int
+    channels: int | None
+
+
+def resolve(model: str, scale: int | None, backend: str, threads: int | None) -> Resolved:
+    """Return what a model stands for.
 
     Args:
         model: A bundled name, a ``.tflite`` file, a checkpoint (``.pt``), a saved network (``.safetensors``) or
@@ -26,7 +40,7 @@ def resolve(model: str, scale: int | None, backend: str, threads: int | None) ->
 
         if scale is None:
             raise click.UsageError("bicubic upscales by any factor: say which with -s")
-        return bicubic(scale), scale
+        return Resolved(bicubic(scale), scale, None)
     if model.endswith(".safetensors"):
         return _saved(Path(model), threads)
     if model.endswith(".pt"):
@@ -34,10 +48,10 @@ def resolve(model: str, scale: int | None, backend: str, threads: int | None) ->
     import pocketsr
 
     upscaler = pocketsr.load(model, backend=backend, threads=threads)
-    return upscaler, upscaler.spec.scale
+    return Resolved(upscaler, upscaler.spec.scale, upscaler.spec.channels)
 
 
-def _checkpoint(path: Path, threads: int | None) -> tuple[Upscale, int]:
+def _checkpoint(path: Path, threads: int | None) -> Resolved:
     from pocketsr.cli.torch import import_torch
 
     torch = import_torch()
@@ -48,10 +62,10 @@ def _checkpoint(path: Path, threads: int | None) -> tuple[Upscale, int]:
         torch.set_num_threads(threads)
     state = read_checkpoint(path)
     network = restore(state, REWRITES)
-    return lambda image: upscale_with(network, image), state.recipe.scale
+    return Resolved(lambda image: upscale_with(network, image), state.recipe.scale, getattr(network, "channels", 3))
 
 
-def _saved(path: Path, threads: int | None) -> tuple[Upscale, int]:
+def _saved(path: Path, threads: int | None) -> Resolved:
     from pocketsr.cli.torch import import_torch
 
     torch = import_torch()
@@ -61,4 +75,4 @@ def _saved(path: Path, threads: int | None) -> tuple[Upscale, int]:
     if threads is not None:
         torch.set_num_threads(threads)
     network, _ = load_network(path)
-    return lambda image: upscale_with(network, image), network.scale
+    return Resolved(lambda image: upscale_with(network, image), network.scale, network.channels)

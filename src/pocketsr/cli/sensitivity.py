@@ -6,8 +6,12 @@ import dataclasses
 import json
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from pocketsr.compress.calibrate import Method
 
 #: Side of the crops that are run; the reference executor is slow.
 _CROP = 48
@@ -19,8 +23,8 @@ _CROP = 48
 @click.option("--count", default=4, show_default=True, type=click.IntRange(min=1), help="How many of them to run.")
 @click.option("--ptq", default="minmax", show_default=True, type=click.Choice(["minmax", "percentile", "mse"]))
 @click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON.")
-def command(checkpoint: Path, images: Path, count: int, ptq: str, as_json: bool) -> None:
-    """Round each layer of CHECKPOINT alone to 8 bits, and list what it does to the output, the worst first.
+def command(checkpoint: Path, images: Path, count: int, ptq: Method, as_json: bool) -> None:
+    """Round each layer of CHECKPOINT alone to 8 bits, then all but it, and list the damage, the worst first.
 
     CHECKPOINT is a float .pt of `pocketsr train` or a .safetensors of `pocketsr import`.
     """
@@ -42,15 +46,28 @@ def command(checkpoint: Path, images: Path, count: int, ptq: str, as_json: bool)
         low = low if network.channels == 3 else rgb_to_y(low)[:, :, None].astype("uint8")
         top, left = (max(0, side - _CROP) // 2 for side in low.shape[:2])
         crops.append(low[top : top + _CROP, left : left + _CROP])
-    maxima = activation_maxima(graph, crops, method=ptq)  # type: ignore[arg-type]
+    maxima = activation_maxima(graph, crops, method=ptq)
     found = sensitivity(graph, crops, maxima)
     if as_json:
-        rows = [dataclasses.asdict(one) for one in found]
-        for row in rows:
-            row["psnr_db"] = row["psnr_db"] if math.isfinite(row["psnr_db"]) else None
-        click.echo(json.dumps({"checkpoint": str(checkpoint), "images": len(crops), "places": rows}, indent=2))
+        rows = [{key: _plain(value) for key, value in dataclasses.asdict(one).items()} for one in found.places]
+        facts = {"checkpoint": str(checkpoint), "images": len(crops), "all_db": _plain(found.all_db), "places": rows}
+        click.echo(json.dumps(facts, indent=2))
         return
-    click.echo(f"{'place':<28} {'rounded':<11} {'PSNR dB':>8} {'shift':>7} {'step':>9}")
-    for one in found:
-        click.echo(f"{one.place:<28} {one.kind:<11} {one.psnr_db:>8.2f} {one.shift:>+7.3f} {one.step:>9.4g}")
-    click.echo(f"the worst: {found[0].kind} of {found[0].place}; what 8 bits lose there, training can win back")
+    click.echo(f"PSNR of the output against the float network's, dB; with every place rounded: {found.all_db:.2f}")
+    click.echo(f"{'place':<28} {'rounded':<11} {'it alone':>8} {'all but it':>10} {'shift':>7} {'step':>9}")
+    for one in found.places:
+        figures = f"{one.psnr_db:>8.2f} {one.without_db:>10.2f} {one.shift:>+7.3f} {one.step:>9.4g}"
+        click.echo(f"{one.place:<28} {one.kind:<11} {figures}")
+    if math.isinf(found.all_db):
+        click.echo("8 bits lose nothing on these images")
+        return
+    wide = found.keep_wide
+    click.echo(
+        f"kept wide, the {wide.kind} of {wide.place} would win most: {wide.without_db - found.all_db:+.2f} dB; try "
+        "--ptq mse, or train a stage of integer arithmetic"
+    )
+
+
+def _plain(value: object) -> object:
+    """JSON has no infinity: null stands for no difference at all."""
+    return None if value == math.inf else value

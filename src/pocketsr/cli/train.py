@@ -76,6 +76,7 @@ def command(
     from rich.console import Console
 
     from pocketsr.cli.torch import import_torch
+    from pocketsr.cli.train_checks import state_to_go_on_from
 
     torch = import_torch()
     from pocketsr.compress.integer import REWRITES
@@ -90,24 +91,21 @@ def command(
     if dry_run:
         from pocketsr.cli.train_plan import plan
 
-        chosen, missing = _without_missing_weights(chosen)
-        check_recipe(chosen, REWRITES)
         with join_processes(device) as processes:
             for line in plan(chosen, readings_of(recipe), processes):
                 if processes.is_main:
                     click.echo(line)
-            if missing and processes.is_main:
-                click.echo(f"missing    timed without vgg: {missing}")
         return
     if data is None:
         raise click.UsageError("--data FOLDER says which images to train on; --dry-run needs none")
-    check_recipe(chosen, REWRITES)  # what is wrong with it is said before images are read
     folder = output or Path("runs") / _run_name(chosen, load_recipe(recipe), readings)
-    _check_place(chosen, folder, resume, start)
     with join_processes(device) as processes:
+        # What is wrong is said before images are read, which may take minutes.
+        check_recipe(chosen, REWRITES, world=processes.world)
+        state = state_to_go_on_from(chosen, folder, resume, start)
         console = Console(stderr=True, quiet=not processes.is_main)
         pairs, valid_pairs = _images(chosen, data, valid, console)
-        result = _train(chosen, pairs, valid_pairs, folder, resume, start, processes, console)
+        result = _train(chosen, pairs, valid_pairs, folder, state, start, processes, console)
     if not result.is_finished:
         stage = chosen.stages[result.stage].name
         console.print(f"stopped in stage {stage!r} at step {result.step}; the same command with --resume goes on")
@@ -139,58 +137,11 @@ def _watched(recipe: Recipe, backend: str | None, pictures: int | None) -> Recip
     """Return the recipe as it is to be run and looked at, which has no part in its result."""
     import dataclasses
 
-    import torch
-
-    if backend is not None and backend not in (known := torch._dynamo.list_backends()):
-        raise click.UsageError(f"torch.compile has no backend {backend!r}; there are {', '.join(known)}")
     changes: dict[str, Any] = {} if backend is None else {"compile": backend}
     if pictures is not None:
         changes["picture_every"] = pictures
     stages = tuple(dataclasses.replace(stage, **changes) for stage in recipe.stages)
     return dataclasses.replace(recipe, stages=stages)
-
-
-def _without_missing_weights(recipe: Recipe) -> tuple[Recipe, str]:
-    """Return the recipe less its VGG terms where their weights are not at hand, and what is missing."""
-    import dataclasses
-
-    from pocketsr.compress.integer import REWRITES
-    from pocketsr.errors import PocketsrError
-    from pocketsr.train import check_recipe
-
-    if not any(term.name == "vgg" for stage in recipe.stages for term in stage.losses):
-        return recipe, ""
-    try:
-        check_recipe(recipe, REWRITES)
-    except PocketsrError as error:
-        if "vgg" not in str(error).lower():
-            raise
-        stages = tuple(
-            dataclasses.replace(stage, losses=tuple(term for term in stage.losses if term.name != "vgg"))
-            for stage in recipe.stages
-        )
-        return dataclasses.replace(recipe, stages=stages), str(error)
-    return recipe, ""
-
-
-def _check_place(recipe: Recipe, folder: Path, resume: str, start: Path | None) -> None:
-    """Say what is wrong with the run's folder, its state, or where it begins, before images are read."""
-    from pocketsr.errors import CheckpointError
-    from pocketsr.networks import build
-    from pocketsr.train import STATE_FILE, read_checkpoint
-    from pocketsr.train.checkpoint import begin_from
-
-    state = folder / STATE_FILE
-    if folder.exists() and not folder.is_dir():
-        raise click.UsageError(f"{folder} is a file; a run needs a folder: choose another with -o")
-    if resume == "always" and not state.exists():
-        raise CheckpointError(f"{folder} holds no run to resume; leave --resume out, or say --resume=auto")
-    if resume == "never" and state.exists():
-        raise click.UsageError(f"{folder} holds a run already: add --resume, or choose another folder with -o")
-    if resume != "never" and state.exists():
-        read_checkpoint(state)
-    elif start is not None:
-        begin_from(build(recipe.network.name, recipe.network.options), recipe, start)
 
 
 def _run_name(recipe: Recipe, plain: Recipe, readings: Sequence[str]) -> str:
@@ -228,7 +179,7 @@ def _train(
     pairs: Mapping[int, Sequence[Pair]],
     valid_pairs: Sequence[Pair],
     folder: Path,
-    resume: str,
+    state: Checkpoint | None,
     start: Path | None,
     processes: Processes,
     console: Console,
@@ -236,36 +187,24 @@ def _train(
     from pocketsr.cli.process import stop_on_signal
     from pocketsr.cli.train_panel import TrainPanel
     from pocketsr.compress.integer import PENALTIES, REWRITES
-    from pocketsr.train import STATE_FILE, Curve, Event, read_checkpoint, train
-    from pocketsr.train.tensorboard import TensorBoard
+    from pocketsr.train import Event, Records, train
 
-    resumes = resume == "always" or (resume == "auto" and (folder / STATE_FILE).exists())
-    state = read_checkpoint(folder / STATE_FILE) if resumes else None
-    if state is None and (folder / STATE_FILE).exists():
-        raise click.UsageError(f"{folder} holds a run already: add --resume, or choose another folder with -o")
     folder.mkdir(parents=True, exist_ok=True)
     processes.wait()  # nobody begins to write before everybody has looked
-    curve = board = None
-    if processes.is_main:
-        stage = recipe.stages[min(state.stage, len(recipe.stages) - 1)].name if state else None
-        curve, board = Curve(folder, stage=stage, step=state.step if state else 0), TensorBoard(folder)
-    with stop_on_signal() as should_stop, TrainPanel(console, recipe) as panel:
+    with stop_on_signal() as should_stop, TrainPanel(console, recipe, state.history if state else ()) as panel:
+        records = Records(folder, recipe, state, panel.note) if processes.is_main else None
 
         def on_event(event: Event) -> None:
-            assert curve is not None
-            assert board is not None
-            curve.add(event)
-            board.add(event)
+            assert records is not None
+            records.add(event)
             panel.show(event)
-            if event.psnr_db is not None:
-                curve.draw()
 
         result = train(
             recipe,
             pairs,
             folder=folder,
             valid_pairs=valid_pairs,
-            resume=resumes,
+            resume=state is not None,
             start=start,
             rewrites=REWRITES,
             penalties=PENALTIES,
@@ -274,7 +213,6 @@ def _train(
             on_note=panel.note,
             should_stop=should_stop,
         )
-    if curve is not None and board is not None:
-        curve.draw()
-        board.close()
+        if records is not None:
+            records.close()
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
@@ -26,10 +27,11 @@ class TrainPanel:
     Args:
         console: Where to.
         recipe: What runs.
+        history: Validations before this run went on, as checkpoints keep them.
     """
 
-    def __init__(self, console: Console, recipe: Recipe) -> None:
-        self._console, self._recipe = console, recipe
+    def __init__(self, console: Console, recipe: Recipe, history: Sequence[Mapping[str, float | str]] = ()) -> None:
+        self._console, self._recipe, self._history = console, recipe, history
         self._live = Live(console=console, auto_refresh=False, transient=False) if console.is_terminal else None
         self._best: float | None = None
         self._validated: Event | None = None
@@ -52,7 +54,9 @@ class TrainPanel:
     def show(self, event: Event) -> None:
         """Show one event."""
         if event.stage.name != self._stage:
-            self._stage, self._best, self._validated = event.stage.name, None, None
+            self._stage, self._validated = event.stage.name, None
+            before = (float(row["psnr_db"]) for row in self._history if row["stage"] == event.stage.name)
+            self._best = max(before, default=None)
         if event.psnr_db is not None:
             self._validated = event
             self._best = max(event.psnr_db, self._best or event.psnr_db)

@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+
+from pocketsr.cli.train_checks import with_stand_ins
 
 if TYPE_CHECKING:
     from pocketsr.train import Processes, Recipe
 
 
 def plan(recipe: Recipe, readings: Mapping[str, str], processes: Processes) -> Iterator[str]:
-    """Yield the lines of the plan; takes a few real steps of each stage to time them."""
+    """Yield the lines of the plan; takes a few real steps of each stage to time them.
+
+    Raises:
+        PocketsrError: The recipe cannot be run as it stands; of files, only VGG-19's weights may be missing.
+    """
+    with TemporaryDirectory() as folder:
+        timed, missing = with_stand_ins(recipe, Path(folder))
+        yield from _plan(recipe, timed, readings, processes)
+    if missing:
+        yield f"missing    {missing} (timed with random weights)"
+
+
+def _plan(recipe: Recipe, timed: Recipe, readings: Mapping[str, str], processes: Processes) -> Iterator[str]:
     from pocketsr.compress.integer import REWRITES
+    from pocketsr.train import check_recipe
     from pocketsr.train.estimate import estimate
 
+    check_recipe(timed, REWRITES, world=processes.world)
     yield f"{recipe.name}: {recipe.description}"
     yield f"network    {recipe.network}"
     yield from (f"           {line}" for line in _size(recipe))
@@ -28,7 +46,7 @@ def plan(recipe: Recipe, readings: Mapping[str, str], processes: Processes) -> I
     for index, stage in enumerate(recipe.stages):
         yield f"stage      {stage.name}"
         yield from (f"             {name} = {value}" for name, value in _settings(stage))
-        found = estimate(recipe, index, REWRITES, processes)
+        found = estimate(timed, index, REWRITES, processes)
         hours += found.hours
         yield f"             trains {found.trained:,} parameters, {found.step_ms:.0f} ms a step here without data"
         yield f"             about {_hours(found.hours)}; memory so far {found.peak_mb:,.0f} MB, images not counted"

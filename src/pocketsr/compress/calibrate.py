@@ -28,11 +28,16 @@ def activation_maxima(graph: Graph, images: Iterable[Array], *, method: Method =
         images: uint8 ``(H, W, C)`` each, of any sizes.
         method: ``minmax`` takes the largest magnitude of all; ``percentile`` the largest over images of each image's
             99.99th percentile, which gives up rare peaks for a finer step; ``mse`` the range whose 8-bit rounding and
-            clipping together have the least squared error over all values seen (as TensorRT's and AIMET's searches).
+            clipping together have the least squared error over all values seen: 97 ranges from a quarter of the
+            largest value up to it, judged on a histogram of 2048 to 4096 bins within the largest value.
 
     Raises:
         SettingError: The graph is not float, or the method is unknown.
         DataError: There are no images.
+
+    Source:
+        ``percentile`` and ``mse`` as NVIDIA's Model Optimizer has them (``HistogramCalibrator``); AIMET's
+        "TF enhanced" scheme searches as ``mse`` does.
     """
     if graph.is_integer or method not in get_args(Method):
         known = ", ".join(repr(name) for name in get_args(Method))
@@ -52,6 +57,10 @@ def with_extremes(images: Iterable[Array]) -> Iterator[Array]:
     Ranges taken from photographs alone are clipped by the first image of pure white beside black: text, screens, the
     sky. Each image is followed by itself stretched to the full range and by its negative, and the last by a pattern of
     black and white blocks; what networks do at the ends of the range is seen by calibration then.
+
+    Wider ranges are coarser ones: where images to come are photographs, leave it. ABPN x3 loses 0.02 to 0.03 dB on
+    Set5 by it, and gains nothing on pages of text, black on white: what is cut off there is the residual that is added
+    to the enlarged image, and its range, -128..127, is fixed.
 
     Args:
         images: uint8 ``(H, W, C)`` each.

@@ -14,17 +14,27 @@ Source:
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+from torch.overrides import TorchFunctionMode
 
 from pocketsr.blocks import Network
 from pocketsr.errors import SettingError
 
+#: Side of the image that counts the places of ReLU; every network takes it.
+_SIDE = 16
+
 
 class FakeQuantised(Network):
     """A network with rounded weights and activations, that can be trained.
+
+    Every PReLU has a range, and every place where a ReLU is computed, be it a module or a function. Leaky ReLU and
+    other activations are left alone, as in the authors' code.
 
     Args:
         network: Any network; it is folded and copied.
@@ -43,13 +53,26 @@ class FakeQuantised(Network):
                     module, "weight", _Rounded(bits, by_row=isinstance(module, nn.Conv2d))
                 )
         for module in list(self.inside.modules()):
-            if isinstance(module, nn.ReLU | nn.PReLU):
+            if isinstance(module, nn.PReLU):
                 _Tracked(bits).attach(module)
+        #: Ranges after ReLU, in the order of its calls.
+        self.after_relu = nn.ModuleList(_Tracked(bits) for _ in range(self._relu_calls()))
 
     def forward(self, image: Tensor) -> Tensor:
         """Upscale ``(N, C, H, W)`` in 0..1."""
-        output: Tensor = self.inside(image)
+        with _AfterRelu(self.after_relu):
+            output: Tensor = self.inside(image)
         return output
+
+    @torch.no_grad()
+    def _relu_calls(self) -> int:
+        was_training = self.inside.training
+        counter = _Counter()
+        weight = next(self.inside.parameters(), torch.empty(()))
+        with _AfterRelu(counter):
+            self.inside.eval()(weight.new_zeros(1, self.channels, _SIDE, _SIDE))
+        self.inside.train(was_training)
+        return counter.count
 
 
 def rounded_to_range(x: Tensor, low: Tensor, high: Tensor, bits: int) -> Tensor:
@@ -97,3 +120,38 @@ class _Tracked(nn.Module):
                 torch.minimum(self.low, x.amin().to(self.low), out=self.low)
                 torch.maximum(self.high, x.amax().to(self.high), out=self.high)
         return x if self.low == self.high else rounded_to_range(x, self.low, self.high, self._bits)
+
+
+class _AfterRelu(TorchFunctionMode):
+    """While it is on, each call of ReLU is followed by the next of some functions.
+
+    Networks write ReLU as a function, which no hook on modules sees.
+    """
+
+    def __init__(self, ranges: Iterable[Callable[[Tensor], Tensor]]) -> None:
+        super().__init__()
+        self._ranges = iter(ranges)
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        return next(self._ranges)(made) if func in (F.relu, torch.relu, Tensor.relu) else made
+
+
+class _Counter:
+    """Functions that change nothing, without end; says how many were taken."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __iter__(self) -> _Counter:
+        return self
+
+    def __next__(self) -> Callable[[Tensor], Tensor]:
+        self.count += 1
+        return lambda x: x

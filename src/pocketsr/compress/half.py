@@ -14,6 +14,7 @@ Source:
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,8 @@ _LARGEST = torch.finfo(torch.float16).max
 
 class HalfNetwork(Network):
     """A network that computes in float16.
+
+    An activation beyond 65,504 becomes infinite and then no number at all; ``first_overflow`` says where.
 
     Args:
         network: Any network; it is folded and copied.
@@ -52,6 +55,30 @@ class HalfNetwork(Network):
         """Upscale float32 ``(N, C, H, W)`` in 0..1; returns float32."""
         output: Tensor = self.inside(image.half())
         return output.float()
+
+    @torch.no_grad()
+    def first_overflow(self, image: Tensor) -> str | None:
+        """Run an image and name the first part whose output is no finite number; None where all are.
+
+        Parts are named as in the folded network. What overflows spreads: the part that is named is where to look.
+        """
+        found: list[str] = []
+
+        def looking(name: str) -> Callable[[nn.Module, object, object], None]:
+            def look(_module: nn.Module, _inputs: object, output: object) -> None:
+                if isinstance(output, Tensor) and not bool(torch.isfinite(output).all()):
+                    found.append(name)
+
+            return look
+
+        # Parts end before the parts they are in, so the first to end is the innermost.
+        hooks = [part.register_forward_hook(looking(name)) for name, part in self.inside.named_modules()]
+        try:
+            self(image)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return (found[0] or "the network itself") if found else None
 
 
 def _halve(module: nn.Module) -> None:

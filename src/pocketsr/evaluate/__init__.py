@@ -1,15 +1,17 @@
 """Evaluation: metrics, protocols and benchmark folders. Numpy only; judges any function from image to image."""
 
 from pocketsr.evaluate.benchmarks import BENCHMARKS, Report, Upscale, bicubic, evaluate, find_benchmarks
+from pocketsr.evaluate.findings import Bounds, Check, Compared, Verification
 from pocketsr.evaluate.metrics import psnr, ssim_gaussian, ssim_uniform
 from pocketsr.evaluate.protocol import PROTOCOLS, Protocol, Scores, find_protocol
-from pocketsr.evaluate.verify import Bounds, Check, Verification, verify
+from pocketsr.evaluate.verify import verify
 
 __all__ = [
     "BENCHMARKS",
     "PROTOCOLS",
     "Bounds",
     "Check",
+    "Compared",
     "Protocol",
     "Report",
     "Scores",

@@ -1,10 +1,8 @@
 """Verification: does the file that ships still do what the network it was made from did?
 
-    images ─────────┐                          ┌─ quality: PSNR drop, worst image
-    flat, edges ────┼─► artefact, reference ───┼─ darkening: mean shift of each colour
-    smooth ramps ───┘                          ├─ black and white: are they reached
-                                               ├─ banding: steps on ramps
-                                               └─ odd sizes run at all
+    photographs ──> artefact, reference ──> quality, worst image, pixels, darkening
+    charts ───────> artefact, reference ──> black and white, banding, grid
+    odd sizes ────> artefact ─────────────> runs at all
 
 A PSNR within 0.1 dB hides what people see: a picture half a level darker, whites that end at 251, skies in steps. Each
 is a check of its own with a bound, and a word on what to do. Knows functions from image to image, not files or torch.
@@ -12,103 +10,32 @@ is a check of its own with a bound, and a word on what to do. Knows functions fr
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 from statistics import fmean
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from pocketsr.errors import DataError, SettingError
 from pocketsr.evaluate.benchmarks import Upscale
+from pocketsr.evaluate.charts import Image, cell_pattern, edge, flat, ramps, step_height
+from pocketsr.evaluate.findings import Bounds, Check, Compared, Verification
 from pocketsr.evaluate.metrics import psnr
 
-Image = npt.NDArray[np.uint8]
-
 #: Odd sizes that a file must run at: single pixels, lines, primes.
-_SIZES = ((1, 1), (1, 7), (7, 1), (3, 5), (17, 13))
-#: Low-resolution width of a ramp. Its levels rise by one every fourth pixel: far slower than any texture.
-_RAMP = 256
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Bounds:
-    """How much worse an artefact may be than its reference.
-
-    Attributes:
-        drop_db: Mean PSNR lost, dB.
-        worst_db: PSNR lost on any one image, dB.
-        shift: Mean shift of any colour over all images, levels of 255.
-        ends: Levels that black and white may be off beyond the reference's.
-        banding: Largest step between neighbours on a smooth ramp beyond the reference's, levels. Rounding alone, one
-            level up here and one down there, makes two.
-    """
-
-    drop_db: float = 0.1
-    worst_db: float = 0.5
-    shift: float = 0.25
-    ends: float = 1.0
-    banding: float = 2.0
-
-    def __post_init__(self) -> None:
-        for name, value in dataclasses.asdict(self).items():
-            if not value >= 0:
-                raise SettingError(f"bound {name} must be 0 or more, not {value}")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Check:
-    """One thing that was looked at.
-
-    Attributes:
-        name: Word for it.
-        figure: What was found.
-        bound: What is allowed.
-        words: The figure in a sentence.
-        advice: What to do where it fails.
-    """
-
-    name: str
-    figure: float
-    bound: float
-    words: str
-    advice: str
-
-    @property
-    def passed(self) -> bool:
-        """Whether the figure is within its bound; what is not a number is not."""
-        return self.figure <= self.bound
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Verification:
-    """What was found.
-
-    Attributes:
-        checks: Everything that was looked at.
-        images: PSNR of artefact and reference by image, dB.
-    """
-
-    checks: tuple[Check, ...]
-    images: dict[str, tuple[float, float]]
-
-    @property
-    def passed(self) -> bool:
-        """Whether every check passed."""
-        return all(check.passed for check in self.checks)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        checks = [{**dataclasses.asdict(check), "passed": check.passed} for check in self.checks]
-        images = {name: {"artefact_db": ours, "reference_db": theirs} for name, (ours, theirs) in self.images.items()}
-        return {"passed": self.passed, "checks": checks, "images": images}
+ODD_SIZES = ((1, 1), (1, 7), (7, 1), (3, 5), (17, 13))
+#: Share of values that ``pixels`` judges; the rest may be far off, as single pixels at sharp edges are.
+_SHARE = 0.999
+_COLOURS = ("red", "green", "blue")
+#: A figure beyond the reference's, the artefact's, the reference's, and the chart it was read off.
+_Found: TypeAlias = tuple[float, float, float, str]
 
 
 def verify(
     artefact: Upscale,
     reference: Upscale,
-    truths: Iterable[tuple[str, Image, Image]],
+    pairs: Iterable[tuple[str, Image, Image]],
     *,
     bounds: Bounds | None = None,
 ) -> Verification:
@@ -117,145 +44,200 @@ def verify(
     Args:
         artefact: The file, run as it will be.
         reference: The float network, or any other function of the same scale.
-        truths: Name, low-resolution and high-resolution image of each; uint8 ``(H, W, 3)`` and ``(sH, sW, 3)``.
+        pairs: Name, low-resolution and high-resolution image of each photograph; uint8 ``(h, w, 3)`` and
+            ``(s·h, s·w, 3)``. Taken one by one.
         bounds: What is allowed.
 
     Raises:
         DataError: There are no images.
-        SettingError: The two make images of different sizes.
+        SettingError: Artefact, reference and pairs are not all of one scale.
+
+    >>> from pocketsr.evaluate import bicubic
+    >>> low = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    >>> verify(bicubic(2), bicubic(2), [("noise", low, low.repeat(2, 0).repeat(2, 1))]).passed
+    True
     """
     bounds = bounds or Bounds()
-    images: dict[str, tuple[float, float]] = {}
-    shifts = []
-    for name, low, high in truths:
+    images: list[Compared] = []
+    differences = np.zeros(256, np.int64)
+    scale = 0
+    for name, low, high in pairs:
+        scale = scale or high.shape[0] // low.shape[0]
         ours, theirs = artefact(low), reference(low)
-        if not ours.shape == theirs.shape == high.shape:
+        expected = (scale * low.shape[0], scale * low.shape[1], 3)
+        if not ours.shape == theirs.shape == high.shape == expected:
             raise SettingError(
-                f"{name}: artefact {ours.shape}, reference {theirs.shape} and truth {high.shape} differ in size; "
-                "both must upscale by the same factor"
+                f"{name}: enlarged by {scale} it is {expected}, but the artefact made {ours.shape}, the reference "
+                f"{theirs.shape} and the truth is {high.shape}; all three need one scale"
             )
-        images[name] = (psnr(ours, high), psnr(theirs, high))
-        shifts.append((ours.astype(np.float64) - theirs).mean(axis=(0, 1)))
+        difference = ours.astype(np.int16) - theirs
+        counts = np.bincount(np.abs(difference).ravel(), minlength=256)
+        differences += counts
+        images.append(
+            Compared(
+                name=name,
+                artefact_db=psnr(ours, high),
+                reference_db=psnr(theirs, high),
+                shift=tuple(difference.mean(axis=(0, 1)).tolist()),
+                largest=int(counts.nonzero()[0].max()),
+            )
+        )
     if not images:
         raise DataError("verification needs at least one image")
     checks = (
         *_quality(images, bounds),
-        _darkening(np.mean(shifts, axis=0), bounds),
+        _pixels(images, differences, bounds),
+        _darkening(images, bounds),
         _ends(artefact, reference, bounds),
-        _banding(artefact, reference, bounds),
-        _odd_sizes(artefact, reference),
+        *_ramps(artefact, reference, scale, bounds),
+        _odd_sizes(artefact, reference, scale),
     )
-    return Verification(checks=checks, images=images)
+    return Verification(checks=checks, images=tuple(images))
 
 
-def _quality(images: dict[str, tuple[float, float]], bounds: Bounds) -> tuple[Check, Check]:
-    lost = {name: _lost(*both) for name, both in images.items()}
-    drop, worst = fmean(lost.values()), max(lost, key=lambda name: lost[name])
+def _quality(images: Sequence[Compared], bounds: Bounds) -> tuple[Check, Check]:
+    ours, theirs, drop = (
+        fmean(getattr(image, name) for image in images) for name in ("artefact_db", "reference_db", "drop_db")
+    )
+    worst = max(images, key=lambda image: image.drop_db)
     return (
         Check(
             name="quality",
             figure=drop,
             bound=bounds.drop_db,
-            words=f"PSNR is {drop:+.3f} dB below the reference's on average",
+            unit="dB",
+            words=f"PSNR {ours:.3f} dB, reference {theirs:.3f} dB; mean of {len(images)}",
             advice="train a stage of integer arithmetic instead of quantising after training; if you did, train it "
             "longer or at a smaller learning rate",
+            measures={"artefact_db": ours, "reference_db": theirs},
         ),
         Check(
             name="worst image",
-            figure=lost[worst],
+            figure=worst.drop_db,
             bound=bounds.worst_db,
-            words=f"{worst} loses {lost[worst]:+.3f} dB",
-            advice=f"look at {worst}: ranges were taken from images unlike it; calibrate with some of its kind",
+            unit="dB",
+            words=f"{worst.name}: PSNR {worst.artefact_db:.3f} dB, reference {worst.reference_db:.3f} dB",
+            advice=f"look at {worst.name}: ranges were taken from images unlike it; calibrate with more images, some "
+            "of its kind among them, or with another --ptq",
+            measures={"image": worst.name},
         ),
     )
 
 
-def _lost(ours: float, theirs: float) -> float:
-    return 0.0 if ours == theirs else theirs - ours  # infinity less infinity is no number
+def _pixels(images: Sequence[Compared], differences: npt.NDArray[np.int64], bounds: Bounds) -> Check:
+    share = np.cumsum(differences) / differences.sum()
+    within = int(np.argmax(share >= _SHARE))
+    farthest = max(images, key=lambda image: image.largest)
+    return Check(
+        name="pixels",
+        figure=float(within),
+        bound=bounds.pixels,
+        unit="levels",
+        words=f"99.9 % within {within}, the largest {farthest.largest} in {farthest.name}",
+        advice=f"values overflow their range, look at {farthest.name}: calibrate by minmax with --extremes, or train a "
+        "stage of integer arithmetic longer",
+        measures={"largest": farthest.largest, "image": farthest.name, "equal": float(share[0])},
+    )
 
 
-def _darkening(shift: npt.NDArray[np.float64], bounds: Bounds) -> Check:
-    largest = float(np.abs(shift).max())
-    colours = ", ".join(f"{name} {value:+.2f}" for name, value in zip(("red", "green", "blue"), shift, strict=False))
+def _darkening(images: Sequence[Compared], bounds: Bounds) -> Check:
+    shift = np.mean([image.shift for image in images], axis=0).tolist()
+    colours = dict(zip(_COLOURS, shift, strict=True))
     return Check(
         name="darkening",
-        figure=largest,
+        figure=max(abs(value) for value in shift),
         bound=bounds.shift,
-        words=f"mean shift in levels: {colours}",
+        unit="levels",
+        words=", ".join(f"{name} {value:+.3f}" for name, value in colours.items()),
         advice="biases were rounded too coarsely or an activation is cut off: calibrate with --extremes, or train a "
-        "stage of integer arithmetic",
+        "stage of integer arithmetic, longer if you did",
+        measures=colours,
     )
 
 
 def _ends(artefact: Upscale, reference: Upscale, bounds: Bounds) -> Check:
-    edge = np.zeros((16, 16, 3), np.uint8)
-    edge[:, 8:] = 255
-    off, words = 0.0, []
-    for name, image, level in (("black", edge * 0, 0), ("white", edge * 0 + 255, 255), ("edge", edge, None)):
-        ours, theirs = artefact(image), reference(image)
-        for end in (0, 255) if level is None else (level,):
-            reached = [float(abs(int(made.min() if end == 0 else made.max()) - end)) for made in (ours, theirs)]
-            if level is not None:  # of a flat image every pixel counts
-                reached = [float(np.abs(made.astype(int) - end).max()) for made in (ours, theirs)]
-            off = max(off, reached[0] - reached[1])
-            words.append(f"{name} to {end}: off by {reached[0]:.0f} (reference {reached[1]:.0f})")
+    """Look whether black and white come out as such: on flat images at every pixel, beside an edge somewhere."""
+    measures: dict[str, float | str] = {}
+    beyond = []
+    for name, level in (("black", 0), ("white", 255)):
+        ours, theirs = (_off(upscale(flat(level)), level) for upscale in (artefact, reference))
+        beyond.append(float((ours - theirs).max()))
+        measures |= {f"{name}_artefact": abs(level - float(ours.max())), f"{name}_reference": abs(level - theirs.max())}
+    sharp = artefact(edge()), reference(edge())
+    for name, level in (("lowest", 0), ("highest", 255)):
+        reached, wanted = (int(made.min() if level == 0 else made.max()) for made in sharp)
+        beyond.append(float(abs(reached - level) - abs(wanted - level)))
+        measures |= {f"edge_{name}_artefact": reached, f"edge_{name}_reference": wanted}
     return Check(
         name="black and white",
-        figure=off,
+        figure=max(0.0, *beyond),
         bound=bounds.ends,
-        words="; ".join(words),
-        advice="the output's range ends before black or white: calibrate with --extremes, and let the last operator "
-        "saturate at scale 1 instead of clipping",
+        unit="levels",
+        words=f"black becomes {measures['black_artefact']:.0f} at worst, white {measures['white_artefact']:.0f}; an "
+        f"edge reaches {measures['edge_lowest_artefact']:.0f} and {measures['edge_highest_artefact']:.0f}",
+        advice="the output's range ends before black or white: calibrate with --extremes, let the last operator "
+        "saturate at scale 1 instead of clipping, or train a stage of integer arithmetic longer",
+        measures=measures,
     )
 
 
-def _banding(artefact: Upscale, reference: Upscale, bounds: Bounds) -> Check:
-    """Look for steps on slopes that have none.
+def _off(made: Image, level: int) -> npt.NDArray[np.float64]:
+    return np.abs(made.astype(np.float64) - level)
 
-    A ramp rises by one level every ``4·scale`` output pixels. Upscaled well, neighbours differ by 0 or 1; an artefact
-    whose activations are too coarse jumps by several levels at once and stays flat in between. The figure is the
-    largest step between neighbours, borders aside, beyond the reference's largest.
-    """
-    figure, where = 0.0, "grey"
-    steps = [0.0, 0.0]
-    levels = (96 + np.arange(_RAMP) // 4).astype(np.uint8)
-    for name, colours in (("grey", (0, 1, 2)), ("red", (0,)), ("green", (1,)), ("blue", (2,))):
-        ramp = np.full((24, _RAMP, 3), 96, np.uint8)
-        ramp[:, :, colours] = levels[None, :, None]
-        for image in (ramp, ramp.swapaxes(0, 1)):
-            found = [
-                _largest_step(upscale(np.ascontiguousarray(image)), image.shape) for upscale in (artefact, reference)
-            ]
-            if found[0] - found[1] > figure:
-                figure, where = found[0] - found[1], name
-            steps = [max(pair) for pair in zip(steps, found, strict=True)]
-    return Check(
-        name="banding",
-        figure=figure,
-        bound=bounds.banding,
-        words=f"largest step on a smooth ramp: {steps[0]:.0f} levels (reference {steps[1]:.0f}), worst in {where}",
-        advice='activations are too coarse for smooth areas: train scales (activation_scales = "learnt"), calibrate '
-        'with "mse", or leave the skip out of the convolutions (equivalent = false)',
+
+def _ramps(artefact: Upscale, reference: Upscale, scale: int, bounds: Bounds) -> tuple[Check, Check]:
+    """Look at slopes for steps and for a pattern that repeats in every cell."""
+    steps: list[_Found] = []
+    patterns: list[_Found] = []
+    for name, image in ramps():
+        ours, theirs = artefact(image), reference(image)
+        for found, measure in ((steps, step_height), (patterns, cell_pattern)):
+            pair = measure(ours, scale=scale), measure(theirs, scale=scale)
+            found.append((pair[0] - pair[1], *pair, name))
+    banding, grid = max(steps), max(patterns)
+    return (
+        Check(
+            name="banding",
+            figure=max(0.0, banding[0]),
+            bound=bounds.banding,
+            unit="levels",
+            words=f"steps of {banding[1]:.2f}, reference {banding[2]:.2f}; {banding[3]}",
+            advice='activations are too coarse for smooth areas: train scales (activation_scales = "learnt"), '
+            'calibrate with "mse", or leave the skip out of the convolutions (equivalent = false)',
+            measures={"artefact": banding[1], "reference": banding[2], "image": banding[3]},
+        ),
+        Check(
+            name="grid",
+            figure=max(0.0, grid[0]),
+            bound=bounds.grid,
+            unit="levels",
+            words=f"cells vary by {grid[1]:.2f}, reference {grid[2]:.2f}; {grid[3]}",
+            advice="the last convolution makes each pixel of a cell in a channel of its own, rounded on its own: let "
+            "the network add its input as an image (a residual such as ABPN's), or train the stage of integer "
+            "arithmetic longer",
+            measures={"artefact": grid[1], "reference": grid[2], "image": grid[3]},
+        ),
     )
 
 
-def _largest_step(made: Image, low_shape: Sequence[int]) -> float:
-    border = 8 * made.shape[0] // low_shape[0]
-    inside = made[border:-border, border:-border].astype(int)
-    axis = 1 if low_shape[1] > low_shape[0] else 0
-    return float(np.abs(np.diff(inside, axis=axis)).max())
-
-
-def _odd_sizes(artefact: Upscale, reference: Upscale) -> Check:
-    failed = []
-    for height, width in _SIZES:
-        image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-        if artefact(image).shape != reference(image).shape:
-            failed.append(f"{height}×{width}")
+def _odd_sizes(artefact: Upscale, reference: Upscale, scale: int) -> Check:
+    """Run odd sizes; what the reference cannot do either is not the artefact's fault."""
+    failed = [size for size in ODD_SIZES if not _runs(artefact, size, scale) and _runs(reference, size, scale)]
+    words = ", ".join(f"{height}×{width}" for height, width in failed)
     return Check(
         name="odd sizes",
         figure=float(len(failed)),
         bound=0.0,
-        words=f"sizes that come out wrong: {', '.join(failed) or 'none'}",
-        advice="the file has a fixed size or pads wrongly: export it again without --size",
+        unit="sizes",
+        words=f"fails at {words}" if failed else f"all {len(ODD_SIZES)} run",
+        advice="the file is bound to one size or pads wrongly: export it again with `pocketsr export`",
+        measures={"failed": words},
     )
+
+
+def _runs(upscale: Upscale, size: tuple[int, int], scale: int) -> bool:
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    try:
+        return upscale(image).shape == (scale * size[0], scale * size[1], 3)
+    except Exception:  # whatever a runtime raises, it did not run
+        return False

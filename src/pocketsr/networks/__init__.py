@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pocketsr.blocks import Network
+from pocketsr.choice import Choice, make
 from pocketsr.errors import SettingError, UnknownNameError
 from pocketsr.networks.abpn import ABPN
 from pocketsr.networks.bicubic import Bicubic
@@ -244,8 +245,9 @@ def build(name: str, options: Mapping[str, Any]) -> Network:
         raise UnknownNameError.among("network", name, NETWORKS)
     entry = NETWORKS[name]
     own = {key: value for key, value in options.items() if key != SIZES}
+    choice = Choice(name=name, options={**entry.preset, **own})
     try:
-        network = entry.make(**{**entry.preset, **own})
-    except TypeError as error:
-        raise SettingError(f"network {name!r}: {error}") from error
+        network = make("network", {name: entry.make}, choice)
+    except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError) as error:  # what torch says to no sizes
+        raise SettingError(f"network {choice} cannot be made: {error}") from error
     return resized(network.folded(), options[SIZES]) if SIZES in options else network

@@ -44,7 +44,8 @@ def save_network(
         save_file(tensors, temporary, metadata={_KEY: json.dumps(facts, sort_keys=True)})
         temporary.replace(path)
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} cannot be written: {error}") from error
+        words = str(error).replace(str(temporary), str(path))
+        raise CheckpointError(f"{path} cannot be written: {words}") from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -14,12 +14,23 @@ import torch
 from torch import Tensor, nn
 
 from pocketsr.choice import Choice
-from pocketsr.errors import CheckpointError, TrainingError
+from pocketsr.errors import CheckpointError, SettingError, TrainingError, UnknownNameError
 from pocketsr.networks.saved import load_network
 from pocketsr.train.recipe import Recipe
 from pocketsr.train.recipe_files import recipe_from
 
 _FORMAT = 2
+#: What torch says of a file that ends early (OSError) or holds wrong bytes (nearly anything).
+_UNREADABLE = (
+    OSError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    pickle.UnpicklingError,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,7 +102,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
             raise CheckpointError(f"{path} was written by another version of pocketsr; train again or use that version")
         values["recipe"] = recipe_from(values["recipe"])
         return Checkpoint(**values)
-    except (RuntimeError, EOFError, KeyError, TypeError, AttributeError, pickle.UnpicklingError) as error:
+    except (SettingError, UnknownNameError) as error:
+        raise CheckpointError(f"{path} holds a recipe that this version of pocketsr does not know: {error}") from error
+    except _UNREADABLE as error:
         raise CheckpointError(
             f"{path} is not a checkpoint that pocketsr can read ({type(error).__name__}); "
             "a whole .pt of `pocketsr train` is needed"

@@ -20,6 +20,7 @@ from pocketsr.train.checkpoint import Checkpoint, begin_from, read_checkpoint, w
 from pocketsr.train.distributed import Processes
 from pocketsr.train.event import Event
 from pocketsr.train.images import to_luma, to_tensor
+from pocketsr.train.learner import check_shares
 from pocketsr.train.recipe import DataChoice, Recipe, Stage
 from pocketsr.train.stage_run import STATE_FILE, Penalty, StageRun, Surroundings, make_learner
 from pocketsr.train.validate import validate_bicubic
@@ -76,7 +77,7 @@ def train(
     """
     processes, rewrites = processes or Processes(), rewrites or {}
     folder.mkdir(parents=True, exist_ok=True)
-    state = _state_to_resume(recipe, folder) if resume else None
+    state = state_to_resume(recipe, folder) if resume else None
     if state is None:
         _require_a_fresh_start(recipe, folder, start)
     for stage in recipe.stages:
@@ -111,8 +112,13 @@ def train(
     return checkpoint
 
 
-def check_recipe(recipe: Recipe, rewrites: Mapping[str, Rewrite]) -> nn.Module:
+def check_recipe(recipe: Recipe, rewrites: Mapping[str, Rewrite], *, world: int = 1) -> nn.Module:
     """Make all that a recipe names, and return its first stage's network: what is wrong is said before images are read.
+
+    Args:
+        recipe: What is looked at.
+        rewrites: As for ``train``.
+        world: Processes that are to train it together.
 
     Raises:
         SettingError: A setting does not fit what it is for.
@@ -139,6 +145,7 @@ def check_recipe(recipe: Recipe, rewrites: Mapping[str, Rewrite]) -> nn.Module:
                 'use outputs = "live"'
             )
         _check_integer_stage(recipe, index)
+        check_shares(stage, world)
         make_augmentations(stage.augmentations, degrades_patches=recipe.data.degrade_patches)
         make_learner(recipe, index, network, Processes())
     return first
@@ -192,7 +199,29 @@ def _require_a_fresh_start(recipe: Recipe, folder: Path, start: Path | None) -> 
         )
 
 
-def _state_to_resume(recipe: Recipe, folder: Path) -> Checkpoint:
+def check_start(recipe: Recipe, folder: Path, start: Path | None) -> None:
+    """Refuse a new run that could not begin, before images are read.
+
+    Args:
+        recipe: What is to run.
+        folder: Where.
+        start: Checkpoint or saved network to take the first weights from, if any.
+
+    Raises:
+        SettingError: The folder holds a run already, or the recipe starts from another's result.
+        CheckpointError: What it starts from cannot be read, or holds another network.
+    """
+    _require_a_fresh_start(recipe, folder, start)
+    if start is not None:
+        begin_from(build(recipe.network.name, recipe.network.options), recipe, start)
+
+
+def state_to_resume(recipe: Recipe, folder: Path) -> Checkpoint:
+    """Return the state in a run's folder.
+
+    Raises:
+        CheckpointError: There is none, it cannot be read, or it belongs to another recipe.
+    """
     state = read_checkpoint(folder / STATE_FILE)
     if not _is_continuation(recipe, state):
         raise CheckpointError(
@@ -213,8 +242,13 @@ def _is_continuation(recipe: Recipe, state: Checkpoint) -> bool:
 
 
 def _deciding(stage: Stage) -> Stage:
-    """Return the stage less what has no part in the result: how often it is looked at, and what it is run by."""
-    return dataclasses.replace(stage, compile="", validate_every=1, checkpoint_every=1, picture_every=0)
+    """Return the stage less what has no part in the result: how often it is looked at, what it is run by, and where its
+    teacher lies (which network that is the state itself knows).
+    """
+    choice = stage.distillation and dataclasses.replace(stage.distillation, teacher="")
+    return dataclasses.replace(
+        stage, compile="", validate_every=1, checkpoint_every=1, picture_every=0, distillation=choice
+    )
 
 
 def _degrading(data: DataChoice) -> DataChoice:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from torch import nn
 from pocketsr.data import Pair
 from pocketsr.evaluate import psnr
 from pocketsr.image import resize_bicubic
+from pocketsr.image.writing import replacing
 from pocketsr.train.images import upscale_with
 
 _CAPTION_ROWS, _GAP = 14, 4
@@ -29,6 +29,9 @@ def draw_pictures(network: nn.Module, pairs: Sequence[Pair], path: Path, *, coun
         path: A ``.png``, written whole or not at all; its folder is made if missing.
         count: Rows.
         crop: Side of what is shown, in low-resolution pixels: the place where bicubic errs most.
+
+    Raises:
+        ImageFileError: It cannot be written.
     """
     was_training = network.training
     network.eval()
@@ -43,12 +46,8 @@ def draw_pictures(network: nn.Module, pairs: Sequence[Pair], path: Path, *, coun
         sheet.paste(row, (0, top))
         top += row.height
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        sheet.save(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path, overwrite=True) as temporary:
+        sheet.save(temporary, "PNG")
 
 
 def _row(network: nn.Module, pair: Pair, crop: int) -> Image.Image:

@@ -119,8 +119,8 @@ class Stage:
             running average of the largest value of each batch, as TensorFlow's.
         equivalent: Begin an integer stage by folding the network's skip into its convolutions (ETDS).
         losses: Terms of the loss between output and ground truth, both 0..1.
-        adversary: A discriminator to train against, if any.
-        distillation: A teacher to follow, if any.
+        adversary: A discriminator to train against, if any; in a reading ``false`` takes it away.
+        distillation: A teacher to follow, if any; in a reading ``false`` takes it away.
         optimiser: A name from ``torch.optim`` and its options.
         learning_rate: Step size at its highest.
         learning_rate_factors: For parameter names, as shell patterns, what their step size is multiplied with.
@@ -226,6 +226,8 @@ class Recipe:
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names):
             raise SettingError(f"recipe {self.name!r}: stages need different names, not {', '.join(names)}")
+        if not isinstance(scale := self.network.options.get("scale", 3), int):
+            raise SettingError(f"recipe {self.name!r}: the network's scale is a whole number, not {scale!r}")
         if not 0 <= self.seed < _SEEDS:
             raise SettingError(f"recipe {self.name!r}: the seed must be 0 or more and below 2^63, not {self.seed}")
 

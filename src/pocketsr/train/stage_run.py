@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from pocketsr.data import Pair, PatchBatch, PatchSampler, stream_batches
-from pocketsr.errors import TrainingError
+from pocketsr.errors import PocketsrError, TrainingError
 from pocketsr.train.adversarial import AdversarialLearner
 from pocketsr.train.checkpoint import Checkpoint, write_checkpoint
-from pocketsr.train.distillation import guided_pairs
 from pocketsr.train.distributed import Processes
 from pocketsr.train.event import Event
+from pocketsr.train.guides import guided_pairs
 from pocketsr.train.learner import Learner
 from pocketsr.train.pictures import draw_pictures
 from pocketsr.train.recipe import Recipe
@@ -138,9 +138,13 @@ class StageRun:
     def _batches(self) -> Iterator[PatchBatch]:
         """Yield this process's part of each batch still to come, and count the time that it takes to get it."""
         stage, around, data = self.stage, self.around, self.recipe.data
-        scales = stage.scales or (self.recipe.scale,)
+        pairs = self._pairs()
+        if pairs is None:  # asked to stop while the teacher was at work
+            self.was_stopped = True
+            self._save(STATE_FILE)
+            return
         sampler = PatchSampler(
-            {scale: self._pairs(scale) for scale in scales},
+            pairs,
             patch=stage.patch,
             batch=stage.batch,
             seed=self.recipe.seed * 1000 + self.index,
@@ -159,18 +163,29 @@ class StageRun:
                 return
             yield batch
 
-    def _pairs(self, scale: int) -> Sequence[Pair]:
-        """Return what patches are cut from, with what a teacher made of it where the stage wants that beforehand."""
+    def _pairs(self) -> dict[int, Sequence[Pair]] | None:
+        """Return what patches are cut from, by scale; with a teacher's images where the stage wants them beforehand.
+
+        None where the run was asked to stop meanwhile.
+        """
         around, choice = self.around, self.stage.distillation
-        if choice is None or choice.outputs == "live":
-            return around.pairs[scale]
-        pairs, device = around.pairs[scale], around.processes.device
-        if around.processes.is_main:  # the others read what this one writes
-            pairs = guided_pairs(pairs, self.stage, scale, around.teacher_folder, device, around.on_note)
-        around.processes.wait()
-        if around.processes.is_main:
-            return pairs
-        return guided_pairs(pairs, self.stage, scale, around.teacher_folder, device, around.on_note)
+        found: dict[int, Sequence[Pair]] = {}
+        for scale in self.stage.scales or (self.recipe.scale,):
+            pairs: Sequence[Pair] | None = around.pairs[scale]
+            if choice is not None and choice.outputs == "cached" and self.step < self.stage.steps:
+                pairs = guided_pairs(
+                    around.pairs[scale],
+                    self.stage,
+                    scale,
+                    around.teacher_folder,
+                    around.processes,
+                    on_note=around.on_note,
+                    should_stop=around.should_stop,
+                )
+            if pairs is None:
+                return None
+            found[scale] = pairs
+        return found
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -234,7 +249,10 @@ class StageRun:
     def _draw_pictures(self) -> None:
         if self.around.valid_pairs and self.around.processes.is_main:
             path = self.around.folder / PICTURES / f"{self.stage.name}-{self.step}.png"
-            draw_pictures(self.average, self.around.valid_pairs, path)
+            try:
+                draw_pictures(self.average, self.around.valid_pairs, path)
+            except (OSError, PocketsrError) as error:  # hours of training are worth more than a picture
+                self.around.on_note(f"no picture of step {self.step}, training goes on: {error}")
 
     def _save(self, name: str) -> None:
         if not all(parameter.isfinite().all() for parameter in self.learner.network.parameters()):

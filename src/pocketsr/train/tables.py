@@ -33,11 +33,14 @@ def read_table(kind: type, values: Mapping[str, Any], place: str) -> Any:
 
 
 def _read(kind: Any, value: Any, place: str) -> Any:
-    """Turn plain data into ``kind``: a dataclass, tuple, mapping, literal, plain type, or one of these or nothing."""
+    """Turn plain data into ``kind``: a dataclass, tuple, mapping, literal, plain type, or one of these or nothing.
+
+    TOML has no word for nothing: ``false`` is, and takes away what a table below had.
+    """
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
         (inner,) = [one for one in get_args(kind) if one is not type(None)]
-        return None if value is None else _read(inner, value, place)
+        return None if value is None or value is False else _read(inner, value, place)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return _read_dataclass(kind, value, place)
     if origin is tuple and isinstance(value, list | tuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,19 @@ class TensorBoard:
 
     Args:
         folder: The run's folder.
+        done: Steps done of each stage, of a run that goes on. Events beyond them, which a run saw that was killed
+            before it saved its state, are not shown any more.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, done: Mapping[str, int] | None = None) -> None:
         self._writer: Any = None
-        self._done: dict[str, int] = {}
+        self._done: dict[str, int] = dict(done or {})
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             return
-        self._writer = SummaryWriter(str(folder / FOLDER))
+        first = sum(self._done.values()) + 1
+        self._writer = SummaryWriter(str(folder / FOLDER), purge_step=first if self._done else None)
 
     def add(self, event: Event) -> None:
         """Write one event; steps are counted on from stage to stage."""

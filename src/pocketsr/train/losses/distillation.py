@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pocketsr.errors import SettingError
+
 OutputLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
 FeatureLoss = Callable[[Sequence[Tensor], Sequence[Tensor]], Tensor]
 
@@ -29,9 +31,19 @@ def output() -> OutputLoss:
 def residual(*, share: float = 0.5) -> OutputLoss:
     """Mean absolute difference from the truth, moved by ``share`` of the teacher's residual towards the teacher.
 
-    Where the teacher is wrong the student is asked for less than the truth, which it could not reach either; two L1
-    losses side by side would pull it to one of the two images and never between them.
+    Where the teacher is wrong the student is asked for less than the truth, which it could not reach either. Read as
+    the difference of both residuals to the enlarged input the term would be ``output`` again: the input falls out.
+    Two L1 losses side by side are no substitute: between the two images equal weights have no slope at all, and
+    unequal ones pull to the heavier.
+
+    Args:
+        share: 0 is the truth, 1 the teacher.
+
+    Raises:
+        SettingError: The share is not within 0 and 1.
     """
+    if not 0 <= share <= 1:
+        raise SettingError(f"distillation loss 'residual': share must be 0 to 1, not {share}")
     return lambda output, target, guide: F.l1_loss(output, target + share * (guide - target))
 
 
@@ -39,8 +51,13 @@ def kl(*, temperature: float = 4.0) -> OutputLoss:
     """Equation 20: T² · KL of the teacher's distribution from the student's.
 
     The paper's classes are undefined for images; the code takes the colours of each pixel for them, in 0..255. Kept as
-    the paper's reading: the authors drop the term, and it sees colour ratios only.
+    the paper's reading: the authors drop the term, and it sees differences between a pixel's colours only.
+
+    Raises:
+        SettingError: The temperature is not above 0.
     """
+    if not temperature > 0:
+        raise SettingError(f"distillation loss 'kl': temperature must be above 0, not {temperature}")
 
     def loss(output: Tensor, _: Tensor, guide: Tensor) -> Tensor:
         ours = F.log_softmax(output * 255 / temperature, dim=1)
@@ -56,12 +73,15 @@ class Attention(nn.Module):
     Args:
         norm: ``mean`` averages squared differences (the AT paper's code); ``sum`` adds them up and halves them (the
             equation as Light F2SRGAN prints it, squared).
+
+    Raises:
+        SettingError: The norm is neither.
     """
 
     def __init__(self, *, norm: str = "mean") -> None:
         super().__init__()
         if norm not in ("mean", "sum"):
-            raise TypeError(f"norm is 'mean' or 'sum', not {norm!r}")
+            raise SettingError(f"distillation loss 'attention': norm is 'mean' or 'sum', not {norm!r}")
         self._norm = norm
 
     def forward(self, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
@@ -82,10 +102,15 @@ class AFD(nn.Module):
         student: Channels of each of the student's features.
         teacher: The same of the teacher's.
         width: Width of queries and keys.
+
+    Raises:
+        SettingError: The width is below 1.
     """
 
     def __init__(self, student: Sequence[int], teacher: Sequence[int], *, width: int = 128) -> None:
         super().__init__()
+        if width < 1:
+            raise SettingError(f"distillation loss 'afd': width must be 1 or more, not {width}")
         count = len(teacher)
         self._width = width
         self.queries = nn.ModuleList(nn.Sequential(nn.Linear(c, width), nn.BatchNorm1d(width)) for c in teacher)
@@ -95,7 +120,10 @@ class AFD(nn.Module):
         self.of_student = nn.Parameter(nn.init.xavier_normal_(torch.empty(len(student), width)))
 
     def forward(self, student: Sequence[Tensor], teacher: Sequence[Tensor]) -> Tensor:
-        """Return the sum over the teacher's layers of attention times distance, averaged over the batch."""
+        """Return the sum over the teacher's layers of attention times distance, averaged over the batch.
+
+        Features are float32, of two images or more: queries and keys are normalised over the batch.
+        """
         count = len(teacher)
         queries = torch.stack([q(f.mean(dim=(2, 3))) for q, f in zip(self.queries, teacher, strict=True)], dim=1)
         keys = [
@@ -126,8 +154,10 @@ def _map(features: Tensor, size: Sequence[int]) -> Tensor:
     return F.normalize(energy.flatten(1), dim=1)
 
 
+def attention(_student: Sequence[int], _teacher: Sequence[int], *, norm: str = "mean") -> Attention:
+    """AT, equation 17: where a layer looks, as the normalised map of its mean squared features."""
+    return Attention(norm=norm)
+
+
 OUTPUT_LOSSES: Mapping[str, Callable[..., OutputLoss]] = {"output": output, "residual": residual, "kl": kl}
-FEATURE_LOSSES: Mapping[str, Callable[..., nn.Module]] = {
-    "attention": lambda _student, _teacher, *, norm="mean": Attention(norm=norm),
-    "afd": AFD,
-}
+FEATURE_LOSSES: Mapping[str, Callable[..., nn.Module]] = {"attention": attention, "afd": AFD}
