@@ -15,6 +15,7 @@ import argparse
 from pathlib import Path
 from statistics import fmean
 
+import record
 import torch
 
 from pocketsr.blocks import Network
@@ -58,12 +59,16 @@ def main() -> None:
         print(f"no int8 form: {error}")
     exact = [upscale_with(network, low) for low, _ in pairs]
     print(f"{'form':<32} {'bytes':>9} {'PSNR':>8} {'to float32':>11}")
+    rows = {}
     for name, form in forms.items():
         made = [upscale_with(form, low) for low, _ in pairs]
         truth = fmean(psnr(one, high) for one, (_, high) in zip(made, pairs, strict=True))
         apart = fmean(min(99.0, psnr(one, two)) for one, two in zip(made, exact, strict=True))
         bits = 8 if name == "fake 8-bit" else 16
-        print(f"{name:<32} {_bytes(form, bits):>9} {truth:>8.3f} {apart:>11.2f}")
+        rows[name] = {"bytes": _bytes(form, bits), "psnr_db": truth, "to_float32_db": apart}
+        print(f"{name:<32} {rows[name]['bytes']:>9} {truth:>8.3f} {apart:>11.2f}")
+    facts = {"network": Path(options.network).stem, "scale": network.scale, "images": len(pairs)}
+    record.write("half", {**facts, "overflows": sorted(filter(None, overflows)), "rows": rows})
 
 
 def _bytes(form: torch.nn.Module, fake_bits: int) -> int:

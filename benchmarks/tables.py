@@ -1,4 +1,4 @@
-"""Writes the tables of README.md from the result files, and the pages of networks and recipes from what they list.
+"""Writes the tables of README.md and the page on few bits from result files, and pages of what the package lists.
 
 ``--check`` only says whether they are current.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 
+import int8_page
 import recipe_keys_page
 import recipes_page
 import record
@@ -18,6 +19,7 @@ from pocketsr.cli import main as pocketsr
 README = record.ROOT / "README.md"
 NETWORKS = record.ROOT / "docs" / "reference" / "networks.md"
 RECIPES = record.ROOT / "docs" / "reference" / "recipes.md"
+INT8 = record.ROOT / "docs" / "results" / "int8.md"
 RECIPE_KEYS = record.ROOT / "docs" / "reference" / "recipe-keys.md"
 BEGIN, END = "<!-- results -->", "<!-- end results -->"
 
@@ -115,6 +117,7 @@ def main(arguments: list[str]) -> int:
         README: current(README.read_text(encoding="utf-8")),
         NETWORKS: networks_page(),
         RECIPES: recipes_page.page(),
+        INT8: int8_page.page(),
         RECIPE_KEYS: recipe_keys_page.page(),
     }
     if "--check" in arguments:

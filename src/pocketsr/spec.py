@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pocketsr.errors import ModelFileError
 
-Precision = Literal["float32", "int8"]
+Precision = Literal["float32", "int8", "int16x8"]
 
 #: Version of the JSON form; raised when a field changes its meaning.
 SPEC_VERSION = 1
@@ -27,7 +27,8 @@ class ModelSpec:
         network: Name of the network it was lowered from, such as ``"abpn"``.
         scale: Output height over input height, 2, 3 or 4.
         channels: Image channels at both ends; 3 is RGB, 1 is luma.
-        precision: Arithmetic of the file, ``"float32"`` or ``"int8"``.
+        precision: Arithmetic of the file: ``"float32"``, ``"int8"``, or ``"int16x8"``, int8 with some values between
+            the ends of 16 bits.
         value_range: Value of white in the file's real numbers, 255 or 1. Black is 0. An int8 file holds value − 128.
         receptive_field: Low-resolution pixels that an output pixel looks at beyond its own, in each direction.
             Tiles that overlap by this much join without a seam. None means the whole image: no tiles.

@@ -87,6 +87,7 @@ def test_a_size_is_written_for_readers_that_cannot_resize(imported: Path, image_
         ("m.ONNX", ["--ptq", "minmax"], "float32 only"),
         ("m.bin", ["--format", "onnx", "--precision", "int8"], "float32 only"),
         ("m.tflite", ["--precision", "float32", "--ptq", "minmax"], "does not go with --precision float32"),
+        ("m.tflite", ["--wide", "all"], "add --ptq"),
     ],
 )
 def test_options_that_contradict_are_refused(

@@ -90,6 +90,7 @@ def test_a_finished_run_is_not_overwritten(trained: Path, image_folder: Path) ->
         ("float", (), "float32"),
         ("float", ("--ptq", "minmax"), "int8"),
         ("float", ("--ptq", "mse", "--extremes"), "int8"),
+        ("float", ("--ptq", "minmax", "--wide", "ends", "--wide", "body_0"), "int16x8"),
         ("float", ("--equivalent",), "float32"),
         ("float", ("--equivalent", "--ptq", "percentile"), "int8"),
     ],
@@ -121,7 +122,12 @@ def test_export_refuses_to_overwrite_and_to_quantise_twice(trained: Path, image_
     done = pocketsr("export", trained / "float.pt", "-o", tmp_path / "there.tflite", "--images", image_folder)
     assert done.exit_code == 1
     assert "--overwrite" in done.stderr
-    for options in (("--ptq", "minmax"), ("--ptq", "minmax", "--precision", "int8"), ("--precision", "float32")):
+    for options in (
+        ("--ptq", "minmax"),
+        ("--ptq", "minmax", "--precision", "int8"),
+        ("--precision", "float32"),
+        ("--precision", "int8", "--wide", "all"),
+    ):
         done = pocketsr(
             "export", trained / "integer.pt", "-o", tmp_path / "m.tflite", "--images", image_folder, *options
         )

@@ -123,11 +123,63 @@ def test_an_integer_bound_moves_to_the_nearest_level() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scale", "zero_point"), [(0.0, 0), (-1.0, 0), (float("nan"), 0), (float("inf"), 0), (1.0, 128)]
+    ("scale", "zero_point", "bits", "words"),
+    [
+        (0.0, 0, 8, "needs scale > 0"),
+        (-1.0, 0, 8, "needs scale > 0"),
+        (float("nan"), 0, 8, "needs scale > 0"),
+        (float("inf"), 0, 16, "needs scale > 0"),
+        (1.0, 0, 4, "8 or 16 bits"),
+        (1.0, 128, 8, "a zero point is −128..127 in 8 bits"),
+        (1.0, 1, 16, "and 0 in 16"),
+    ],
 )
-def test_quantisations_that_stand_for_nothing_are_refused(scale: float, zero_point: int) -> None:
-    with pytest.raises(ModelFileError, match="a quantisation needs scale > 0 and zero point"):
-        Quantisation(scale, zero_point)
+def test_quantisations_that_stand_for_nothing_are_refused(scale: float, zero_point: int, bits: int, words: str) -> None:
+    with pytest.raises(ModelFileError, match=words):
+        Quantisation(scale, zero_point, bits)
+
+
+WIDE = Quantisation(1 / 128, 0, 16)
+
+
+@pytest.mark.parametrize(
+    ("op", "words"),
+    [
+        (DepthToSpace((Value("image", 4, WIDE),), Value("made", 1, WIDE), 2), "for 8 bits only, image, made has 16"),
+        (Relu((INTEGER_IMAGE,), Value("made", 3, WIDE)), "for 8 bits only, made has 16"),
+        (
+            Conv2D(
+                (INTEGER_IMAGE,),
+                Value("made", 1, WIDE),
+                np.zeros((1, 1, 1, 3), np.int8),
+                np.zeros(1, np.int64),
+                np.ones(1, np.float32),
+            ),
+            "both ends have 8 bits, or both 16",
+        ),
+        (
+            Conv2D(
+                (Value("image", 3, WIDE),),
+                Value("made", 1, WIDE),
+                np.zeros((1, 1, 1, 3), np.int8),
+                np.zeros(1, np.int32),
+                np.ones(1, np.float32),
+            ),
+            "biases are int32",
+        ),
+        (Add((Value("image", 3, WIDE), INTEGER_IMAGE), Value("made", 3, WIDE)), "16-bit sums share one quantisation"),
+    ],
+    ids=lambda case: type(case).__name__,
+)
+def test_16_bits_are_for_some_operators_and_on_both_sides(op: Op, words: str) -> None:
+    with pytest.raises(ModelFileError, match=words):
+        _ = op.check(), op.check_bits()
+
+
+def test_ends_of_16_bits_are_refused() -> None:
+    image = Value("image", 4, WIDE)
+    with pytest.raises(ModelFileError, match="images have 8 bits"):
+        Graph(image, Value("made", 4, WIDE), (Slice((image,), Value("made", 4, WIDE), 0),))
 
 
 def test_a_value_without_channels_is_refused() -> None:

@@ -46,6 +46,12 @@ class Trained:
 )
 @click.option("--extremes", is_flag=True, help="Let the images for that reach black and white.")
 @click.option("--equivalent", "folds_skip", is_flag=True, help="Fold the skip into the convolutions, as ETDS does.")
+@click.option(
+    "--wide",
+    multiple=True,
+    metavar="LAYER",
+    help="Layer of an int8 file to compute with activations of 16 bits, or `ends`, or `all`. Again for more.",
+)
 @click.option("--calibrate", default=100, show_default=True, type=click.IntRange(min=1), help="Images for that.")
 @click.option("--size", metavar="HxW", help="Size for readers that cannot resize; binds an ONNX file to it.")
 @click.option("--name", help="Name in the file's description [default: the file's].")
@@ -60,6 +66,7 @@ def command(
     ptq: Method | None,
     extremes: bool,
     folds_skip: bool,
+    wide: tuple[str, ...],
     calibrate: int,
     size: str | None,
     name: str | None,
@@ -81,10 +88,14 @@ def command(
 
     if output.exists() and not overwrite:
         raise OutputExistsError(f"{output} is there already; add --overwrite to replace it")
+    if not output.parent.is_dir():
+        raise click.UsageError(f"there is no folder {output.parent} to write {output.name} in; create it first")
     form = form or ("onnx" if output.suffix.lower() == ".onnx" else "tflite")
     bound = parse_size(size)
     if ptq and precision == "float32":
         raise click.UsageError("--ptq makes an int8 file; it does not go with --precision float32")
+    if wide and not ptq and precision != "int8":
+        raise click.UsageError("--wide is for files quantised here: add --ptq; in a recipe it is the stage's `wide`")
     if form == "onnx" and (ptq or precision == "int8"):
         raise click.UsageError("an ONNX file holds float32 only; write int8 as .tflite")
     trained = _trained(checkpoint)
@@ -105,6 +116,7 @@ def command(
         ptq,
         representative,
         folds_skip=folds_skip,
+        wide=wide,
     )
     spec = _spec(trained, graph, name or output.stem)
     samples = (low(file) for file in files[:count])
@@ -157,6 +169,7 @@ def _lowered(
     representative: Callable[[], Iterable[npt.NDArray[np.uint8]]],
     *,
     folds_skip: bool,
+    wide: tuple[str, ...],
 ) -> tuple[Graph, Forward]:
     from pocketsr.compress import IntegerNetwork, quantise
     from pocketsr.compress.equivalent import equivalent
@@ -168,11 +181,13 @@ def _lowered(
             raise click.UsageError("this checkpoint is of integer arithmetic; export the float stage's for float32")
         if folds_skip:
             raise click.UsageError("--equivalent folds a float network; set equivalent = true in the integer stage")
-        if ptq:
-            raise click.UsageError("--ptq quantises a float checkpoint; this one is of integer arithmetic already")
+        if ptq or wide:
+            raise click.UsageError(
+                "--ptq and --wide quantise a float checkpoint; this one is of integer arithmetic already"
+            )
         graph = network.graph()
     elif ptq or precision == "int8":
-        network = quantise(network, representative(), method=ptq or "minmax", folds_skip=folds_skip)
+        network = quantise(network, representative(), method=ptq or "minmax", folds_skip=folds_skip, wide=wide)
         graph = network.graph()
     else:
         network = network.folded()
@@ -188,7 +203,7 @@ def _spec(trained: Trained, graph: Graph, name: str) -> ModelSpec:
         name=name,
         scale=graph.scale,
         channels=graph.input.channels,
-        precision="int8" if graph.is_integer else "float32",
+        precision=graph.precision,
         receptive_field=receptive_field(graph),
         **trained.facts,
     )

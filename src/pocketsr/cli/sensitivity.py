@@ -33,6 +33,7 @@ def command(checkpoint: Path, images: Path, count: int, ptq: Method, as_json: bo
     import_torch()
     from pocketsr.compress.calibrate import activation_maxima
     from pocketsr.compress.sensitivity import sensitivity
+    from pocketsr.graph import Conv2D
     from pocketsr.image import downscale, list_images, read_image, rgb_to_y
     from pocketsr.lower import trace
     from pocketsr.train.distillation import load_teacher
@@ -62,9 +63,11 @@ def command(checkpoint: Path, images: Path, count: int, ptq: Method, as_json: bo
         click.echo("8 bits lose nothing on these images")
         return
     wide = found.keep_wide
+    layers = {op.output.name for op in graph.ops if isinstance(op, Conv2D)}
+    by_hand = f"export with --wide {wide.place}, " if wide.kind == "activation" and wide.place in layers else ""
     click.echo(
-        f"kept wide, the {wide.kind} of {wide.place} would win most: {wide.without_db - found.all_db:+.2f} dB; try "
-        "--ptq mse, or train a stage of integer arithmetic"
+        f"kept wide, the {wide.kind} of {wide.place} would win most: {wide.without_db - found.all_db:+.2f} dB; "
+        f"{by_hand}try --ptq mse, or train a stage of integer arithmetic"
     )
 
 

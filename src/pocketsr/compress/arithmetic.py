@@ -1,7 +1,8 @@
 """What each operator of an int8 file computes, in torch, with gradients.
 
 Numbers are q − z, whole numbers held in float32 as ``(N, C, H, W)``. Every function rounds where XNNPACK rounds and as
-it rounds; gradients pass each rounding as if it were not there (straight-through). Knows nothing of scales' owners.
+it rounds, or, of 16 bits, as TensorFlow Lite's own kernels; gradients pass each rounding as if it were not there
+(straight-through). Knows nothing of scales' owners.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pocketsr.graph import Conv2D, Elementwise, LeakyRelu, MirrorPad
+from pocketsr.graph.fixed_point import reduced
 
 #: Sums must stay below this to be exact in float32.
 _EXACT = 1 << 24
 #: The largest magnitude of q − z.
 _LARGEST = 255
+#: Steps of a value of 16 bits in one step of the same value in 8.
+FRACTION = 128
 
 
 def rounded(x: Tensor) -> Tensor:
@@ -51,6 +55,45 @@ def convolved(op: Conv2D, image: Tensor, weight: Tensor, bias: Tensor) -> Tensor
         total = sums if total is None else total + sums
     assert total is not None
     return (total + bias.double()[:, None, None]).float()
+
+
+def convolved_wide(
+    op: Conv2D, image: Tensor, weight: Tensor, bias: Tensor, scales: tuple[Tensor, Tensor, Tensor]
+) -> Tensor:
+    """Convolve whole numbers of 16 bits and bring the sums to steps of the output.
+
+    The upper and the lower byte are convolved on their own, each exactly in float32.
+
+    Args:
+        op: Says padding and groups.
+        image: q, within −32768..32767.
+        weight: ``(O, I / groups, kh, kw)``, whole numbers within ±127.
+        bias: ``(O,)``, whole numbers.
+        scales: Of the input, of the weights ``(O,)``, and of the output.
+    """
+    source, of_weight, made = scales
+    padding = (op.weight.shape[1] // 2, op.weight.shape[2] // 2) if op.padding == "same" else (0, 0)
+    multiplier = (source * of_weight / made)[:, None, None]
+    # What gradients see: the same, not rounded.
+    smooth = F.conv2d(image, weight, bias, padding=padding, groups=op.groups) * multiplier
+    with torch.no_grad():
+        nothing = torch.zeros_like(bias)
+        upper = torch.floor(image / 256)
+        sums = convolved(op, upper, weight, nothing).double() * 256
+        sums += convolved(op, image - upper * 256, weight, nothing).double() + bias.double()[:, None, None]
+        factors = source.double() * of_weight.double() / made.double()
+        short, right = (torch.from_numpy(part).to(sums)[:, None, None] for part in reduced(factors.cpu().numpy()))
+        # Sums have at most 33 bits and multipliers 15: float64 is exact.
+        exact = torch.floor((sums * short + 2 ** (right - 1)) / 2**right).float()
+    return exact + (smooth - smooth.detach())
+
+
+def narrowed(x: Tensor) -> Tensor:
+    """Return values of 16 bits in steps of 8 bits, rounded as TensorFlow Lite does: to halves first, halves up."""
+    halves = torch.floor(x / 2 + 0.5)
+    steps = torch.sign(halves) * torch.floor(halves.abs() / (FRACTION / 2) + 0.5)
+    real = x / FRACTION
+    return real + (steps - real).detach()
 
 
 def leaky(op: LeakyRelu, x: Tensor) -> Tensor:

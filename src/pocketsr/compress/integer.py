@@ -6,6 +6,8 @@ differently in the file. Here whole numbers q − z are carried from layer to la
     acc = conv(q − z, w_q) + b_q              w_q = clamp(round(w / s_w)),  b_q = round(b / (s_in · s_w))
     y   = clamp(round(acc · (s_in · s_w) / s_out))
 
+Layers can be kept ``wide``: their values have 16 bits and steps of 1/128 of those above.
+
 Gradients pass every rounding unchanged. Scales of weights follow the largest weight of each output channel; scales of
 activations are learnt, starting from calibration. Image in and image out are at scale 1 and zero point −128, so the
 last operator saturates to 0..255 by itself and one step is one grey level.
@@ -16,7 +18,7 @@ Knows graphs, not networks: whatever was traced can be quantised.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -25,11 +27,14 @@ from torch import Tensor, nn
 
 from pocketsr.blocks import Network
 from pocketsr.compress.arithmetic import (
+    FRACTION,
     convolved,
+    convolved_wide,
     depth_to_space,
     leaky,
     looked_up,
     mirrored,
+    narrowed,
     rounded,
     space_to_depth,
 )
@@ -37,6 +42,7 @@ from pocketsr.compress.calibrate import Method, activation_maxima
 from pocketsr.compress.equivalent import equivalent
 from pocketsr.compress.prepare import prepared
 from pocketsr.compress.scales import Plan, is_copy
+from pocketsr.compress.wide import widened
 from pocketsr.errors import LoweringError, ModelFileError
 from pocketsr.graph import (
     Add,
@@ -52,6 +58,7 @@ from pocketsr.graph import (
     Op,
     Quantisation,
     Relu,
+    Requantise,
     Slice,
     SpaceToDepth,
     Value,
@@ -77,14 +84,23 @@ class IntegerNetwork(nn.Module):
             checkpoint is expected to bring them.
         tracked: Let scales of activations follow a running average of the largest value of each batch, while training,
             instead of learning them.
+        wide: What computes with 16 bits: ``ends``, ``all`` or names of layers (``compress.wide``).
 
     Raises:
         LoweringError: The graph holds an operator that has no integer form.
+        SettingError: No layer goes by a name in ``wide``.
     """
 
-    def __init__(self, graph: Graph, maxima: Mapping[str, float] | None = None, *, tracked: bool = False) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        maxima: Mapping[str, float] | None = None,
+        *,
+        tracked: bool = False,
+        wide: Collection[str] = (),
+    ) -> None:
         super().__init__()
-        self._ops = prepared(graph)
+        self._ops, self._wide = widened(graph.input, prepared(graph), wide)
         self._plan = Plan(graph.input, self._ops)
         self._input, self._output = graph.input, self._ops[-1].output
         self.scale, self.channels = graph.scale, graph.input.channels
@@ -125,7 +141,7 @@ class IntegerNetwork(nn.Module):
                         inputs,
                         output,
                         np.ascontiguousarray(weight.transpose(0, 2, 3, 1)).astype(np.int8),
-                        bias.astype(np.int32),
+                        bias.astype(np.int64 if output.is_wide else np.int32),
                         weight_scale,
                         op.activation,
                         op.groups,
@@ -141,6 +157,9 @@ class IntegerNetwork(nn.Module):
     def _run(self, op: Op, inputs: Sequence[Tensor]) -> Tensor:
         if isinstance(op, Conv2D):
             weight, bias, weight_scale = self._integers(op)
+            if op.output.name in self._wide:
+                scales = self._scale(op.inputs[0]), weight_scale, self._scale(op.output)
+                return self._clamped(convolved_wide(op, inputs[0], weight, bias, scales), op)
             acc = convolved(op, inputs[0], weight, bias)
             # In this order, in float32: XNNPACK's.
             multiplier = self._scale(op.inputs[0]) * weight_scale / self._scale(op.output)
@@ -155,6 +174,8 @@ class IntegerNetwork(nn.Module):
         if isinstance(op, Elementwise):
             looked = looked_up(op, inputs[0], self._scale(op.inputs[0]), float(self._scale(op.output)))
             return self._clamped(looked, op)
+        if isinstance(op, Requantise):
+            return inputs[0] * FRACTION if op.output.name in self._wide else self._clamped(narrowed(inputs[0]), op)
         if isinstance(op, LeakyRelu):
             return leaky(op, inputs[0])
         if isinstance(op, DepthToSpace):
@@ -174,9 +195,9 @@ class IntegerNetwork(nn.Module):
         if self._tracked and self.training:
             group, largest = self._plan.group(op.output.name), self._largest(centred, op)
             self._peaks[group] = torch.maximum(self._peaks[group], largest) if group in self._peaks else largest
-        zero_point = self._plan.zero_point(op.output.name)
-        low = 0 if getattr(op, "activation", "none") == "relu" else -128 - zero_point
-        return torch.clamp(centred, low, 127 - zero_point)
+        quantisation = self._stored(op.output)
+        low = 0 if getattr(op, "activation", "none") == "relu" else quantisation.lowest
+        return torch.clamp(centred, low, quantisation.highest)
 
     def _levels(self, group: str) -> int:
         """Return how many steps a group's values have from zero up."""
@@ -210,10 +231,19 @@ class IntegerNetwork(nn.Module):
 
     def _scale(self, value: Value) -> Tensor:
         fixed = self._plan.fixed(value.name)
-        return torch.exp(self.log_scales[self._plan.group(value.name)]) if fixed is None else torch.tensor(fixed)
+        scale = torch.exp(self.log_scales[self._plan.group(value.name)]) if fixed is None else torch.tensor(fixed)
+        return scale / FRACTION if value.name in self._wide else scale
 
     def _quantisation(self, value: Value) -> Quantisation:
-        return Quantisation(float(self._scale(value)), self._plan.zero_point(value.name))
+        return dataclasses.replace(self._stored(value), scale=float(self._scale(value)))
+
+    def _stored(self, value: Value) -> Quantisation:
+        """Return how a value is stored, its scale aside."""
+        return (
+            Quantisation(1.0, 0, 16)
+            if value.name in self._wide
+            else Quantisation(1.0, self._plan.zero_point(value.name))
+        )
 
 
 def quantise(
@@ -223,6 +253,7 @@ def quantise(
     method: Method = "minmax",
     tracked: bool = False,
     folds_skip: bool = False,
+    wide: Collection[str] = (),
 ) -> IntegerNetwork:
     """Fold, trace and quantise a network: post-training quantisation, and where integer training starts.
 
@@ -232,6 +263,7 @@ def quantise(
         method: How ranges are taken from what was seen.
         tracked: As of ``IntegerNetwork``.
         folds_skip: Fold the network's skip into its convolutions first (``equivalent``).
+        wide: As of ``IntegerNetwork``.
 
     Raises:
         LoweringError: The network has no integer form, or scales lie further apart than a file can have them.
@@ -239,7 +271,7 @@ def quantise(
     graph = equivalent(trace(network)) if folds_skip else trace(network)
     representative = list(images)
     maxima = activation_maxima(graph, representative, method=method) if representative else None
-    quantised = IntegerNetwork(graph, maxima, tracked=tracked)
+    quantised = IntegerNetwork(graph, maxima, tracked=tracked, wide=wide)
     if maxima is not None:
         try:
             quantised.graph()
@@ -252,7 +284,14 @@ def _rewrite(network: nn.Module, images: Iterable[Tensor], stage: Stage) -> nn.M
     assert isinstance(network, Network)
     representative = (to_image(image)[0] for image in images)
     tracked = stage.activation_scales == "tracked"
-    return quantise(network, representative, method=stage.calibration, tracked=tracked, folds_skip=stage.equivalent)
+    return quantise(
+        network,
+        representative,
+        method=stage.calibration,
+        tracked=tracked,
+        folds_skip=stage.equivalent,
+        wide=stage.wide,
+    )
 
 
 def _sparsity(network: nn.Module, weight: float) -> Callable[[], None]:

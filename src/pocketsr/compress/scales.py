@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pocketsr.errors import LoweringError
-from pocketsr.graph import FUNCTION_OUTPUTS, Add, Conv2D, Elementwise, Multiply, Op, Value
+from pocketsr.graph import FUNCTION_OUTPUTS, Add, Conv2D, Elementwise, Multiply, Op, Requantise, Value
 
 
 class Plan:
@@ -44,8 +44,9 @@ class Plan:
         self._tables = {
             self._scales.of(op.output.name): FUNCTION_OUTPUTS[op.function] for op in ops if isinstance(op, Elementwise)
         }
+        converted = {op.output.name for op in ops if isinstance(op, Requantise)}  # the same values in other bits
         for group in self._tables:
-            if len(others := self._scales.members(group)) > 1:
+            if len(others := [name for name in self._scales.members(group) if name not in converted]) > 1:
                 raise LoweringError(f"{', '.join(others)}: a function's table has a scale of its own and shares none")
         self._pixels = self._scales.of(source.name)
         signed = {self._bytes.of(op.output.name): op.output.name for op in ops if _may_be_negative(op)}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -26,16 +26,35 @@ _LARGE_ENOUGH = 64
 
 @dataclasses.dataclass(frozen=True)
 class Quantisation:
-    """How 8-bit integers stand for real numbers: real = ``scale`` · (q − ``zero_point``), q in −128..127."""
+    """How integers stand for real numbers: real = ``scale`` · (q − ``zero_point``).
+
+    Attributes:
+        scale: Size of one step, above 0.
+        zero_point: Which integer is 0; in 16 bits always 0.
+        bits: 8 for q in −128..127, or 16 for −32768..32767.
+    """
 
     scale: float
     zero_point: int
+    bits: int = 8
 
     def __post_init__(self) -> None:
-        if not (0 < self.scale < math.inf and -128 <= self.zero_point <= 127):
-            raise ModelFileError(f"a quantisation needs scale > 0 and zero point −128..127, not {self}")
+        if not (0 < self.scale < math.inf and self.bits in (8, 16)):
+            raise ModelFileError(f"a quantisation needs scale > 0 and 8 or 16 bits, not {self}")
+        if not (-128 <= self.zero_point <= 127 if self.bits == 8 else self.zero_point == 0):
+            raise ModelFileError(f"a zero point is −128..127 in 8 bits and 0 in 16, not {self}")
         # Files hold float32; rounding here makes what is written and what is read equal.
         object.__setattr__(self, "scale", float(np.float32(self.scale)))
+
+    @property
+    def lowest(self) -> int:
+        """The lowest q − z."""
+        return -(1 << self.bits - 1) - self.zero_point
+
+    @property
+    def highest(self) -> int:
+        """The highest q − z."""
+        return (1 << self.bits - 1) - 1 - self.zero_point
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +64,7 @@ class Value:
     Attributes:
         name: Unique in its graph.
         channels: Size of the last axis.
-        quantisation: Set for int8, None for float32.
+        quantisation: Set for integers, None for float32.
     """
 
     name: str
@@ -56,13 +75,23 @@ class Value:
         if self.channels < 1:
             raise ModelFileError(f"{self.name!r} needs at least one channel, not {self.channels}")
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether it holds integers of 16 bits."""
+        return self.quantisation is not None and self.quantisation.bits == 16
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Op:
     """Base of operators: makes ``output`` from ``inputs``.
 
     Equality compares weights bit for bit.
+
+    Attributes:
+        takes_16_bits: Whether files have the operator for values of 16 bits.
     """
+
+    takes_16_bits: ClassVar[bool] = False
 
     inputs: tuple[Value, ...]
     output: Value
@@ -105,6 +134,11 @@ class Op:
         if not good:
             raise ModelFileError(f"{type(self).__name__} making {self.output.name!r}: {words}")
 
+    def check_bits(self) -> None:
+        """Raise ModelFileError where values have 16 bits and files have no such operator."""
+        wide = [value.name for value in (*self.inputs, self.output) if value.is_wide]
+        self._require(self.takes_16_bits or not wide, f"it exists for 8 bits only, {', '.join(wide)} has 16")
+
     def _require_one_input(self) -> None:
         self._require(len(self.inputs) == 1, f"one input is needed, not {len(self.inputs)}")
 
@@ -142,14 +176,24 @@ class Graph:
             if (op.output.quantisation is None) != (self.input.quantisation is None):
                 raise ModelFileError(f"{op.output.name!r} mixes integer and float")
             op.check()
+            op.check_bits()
             made[op.output.name] = op.output
         if made.get(self.output.name) != self.output:
             raise ModelFileError(f"nothing makes the output {self.output.name!r}")
+        if self.input.is_wide or self.output.is_wide:
+            raise ModelFileError("images have 8 bits: 16 are for values between the two ends")
 
     @property
     def is_integer(self) -> bool:
-        """Whether the graph computes in int8."""
+        """Whether the graph computes in integers; its ends are int8 then."""
         return self.input.quantisation is not None
+
+    @property
+    def precision(self) -> Literal["float32", "int8", "int16x8"]:
+        """Arithmetic: ``int16x8`` where some values between int8 ends have 16 bits and weights 8."""
+        if not self.is_integer:
+            return "float32"
+        return "int16x8" if any(value.is_wide for value in self.values) else "int8"
 
     @property
     def values(self) -> tuple[Value, ...]:

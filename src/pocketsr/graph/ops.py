@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class Conv2D(Op):
 
     Attributes:
         weight: ``(O, kh, kw, I / groups)``, kh and kw odd; int8 in an integer graph, else float32.
-        bias: ``(O,)``; int32 in units of s_in · s_w in an integer graph, else float32.
+        bias: ``(O,)``; in an integer graph in units of s_in · s_w, int32 or, of 16-bit values, int64; else float32.
         weight_scale: ``(O,)`` float32 in an integer graph (symmetric, one for each output channel), else None.
         activation: Applied to the sum.
         groups: Input and output channels are cut into this many independent groups; as many as there are input
@@ -47,6 +47,7 @@ class Conv2D(Op):
     activation: Activation = "none"
     groups: int = 1
     padding: Padding = "same"
+    takes_16_bits: ClassVar[bool] = True
 
     def output_size(self, size: Size) -> Size:
         """Return the size of the input, or what a ``valid`` kernel leaves of it."""
@@ -97,7 +98,9 @@ class Conv2D(Op):
         self._require(height % 2 == 1 and width % 2 == 1, f"a {height}×{width} kernel has no centre")
         integer = self.output.quantisation is not None
         self._require(self.weight.dtype == (np.int8 if integer else np.float32), f"weights are {self.weight.dtype}")
-        self._require(self.bias.dtype == (np.int32 if integer else np.float32), f"biases are {self.bias.dtype}")
+        self._require(self.inputs[0].is_wide == self.output.is_wide, "both ends have 8 bits, or both 16")
+        bias_type = np.float32 if not integer else np.int64 if self.output.is_wide else np.int32
+        self._require(self.bias.dtype == bias_type, f"biases are {self.bias.dtype}")
         self._require(
             (self.weight_scale is not None) == integer, "weight_scale belongs to int8 weights, and only there"
         )
@@ -122,21 +125,36 @@ class Conv2D(Op):
             raise ModelFileError(f"{self.output.name!r} is float: there is nothing to rescale")
         return np.asarray(np.float32(source.scale) * self.weight_scale / np.float32(made.scale))
 
+    def exact_multiplier(self) -> Array:
+        """Return the same in float64, as TensorFlow Lite computes it for values of 16 bits, ``(O,)``.
+
+        Raises:
+            ModelFileError: The operator is a float one.
+        """
+        source, made = self.inputs[0].quantisation, self.output.quantisation
+        if source is None or made is None or self.weight_scale is None:
+            raise ModelFileError(f"{self.output.name!r} is float: there is nothing to rescale")
+        return np.asarray(source.scale * self.weight_scale.astype(np.float64) / made.scale)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Add(Op):
-    """Sum of two values of one shape. In int8 each may have its own quantisation.
+    """Sum of two values of one shape. In int8 each may have its own quantisation; in 16 bits all share one.
 
     Attributes:
         activation: Applied to the sum.
     """
 
     activation: Activation = "none"
+    takes_16_bits: ClassVar[bool] = True
 
     def check(self) -> None:
         """Two inputs, all of one width; scales within what XNNPACK adds."""
         self._require(len(self.inputs) == 2, "two inputs are needed")
         self._require(len({value.channels for value in (*self.inputs, self.output)}) == 1, "channel counts differ")
+        values = (*self.inputs, self.output)
+        if any(value.is_wide for value in values):
+            self._require(len({value.quantisation for value in values}) == 1, "16-bit sums share one quantisation")
         for ratio in self.ratios():
             self._require(2**-10 <= ratio < 2**8, f"s_in / s_out is {ratio:g}; XNNPACK takes 1/1024 up to 256")
 
@@ -149,7 +167,9 @@ class Add(Op):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Concat(Op):
-    """Inputs side by side on the channel axis. In int8 all share one quantisation: bytes are copied."""
+    """Inputs side by side on the channel axis. Integers all share one quantisation: bytes are copied."""
+
+    takes_16_bits: ClassVar[bool] = True
 
     def check(self) -> None:
         """Channel counts add up, quantisations agree."""
@@ -191,13 +211,15 @@ class Relu(Op):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Requantise(Op):
-    """The same real numbers in another quantisation. Only files of others have it."""
+    """The same real numbers in another quantisation: between 8 and 16 bits, and in files of others."""
+
+    takes_16_bits: ClassVar[bool] = True
 
     def check(self) -> None:
         """Integer, and same channels on both sides."""
         self._require_one_input()
         self._require(self.inputs[0].channels == self.output.channels, "channel counts differ")
-        self._require(None not in (self.inputs[0].quantisation, self.output.quantisation), "it belongs to int8")
+        self._require(None not in (self.inputs[0].quantisation, self.output.quantisation), "it belongs to integers")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -287,6 +309,7 @@ class Slice(Op):
     """Some channels: as many as the output has, from channel ``start`` on."""
 
     start: int
+    takes_16_bits: ClassVar[bool] = True
 
     def check(self) -> None:
         """Channels are there, quantisations agree."""

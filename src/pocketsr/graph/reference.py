@@ -1,7 +1,8 @@
 """The exact executor: what a graph means, in numpy, one operator at a time.
 
-The integer path is the truth that every backend is compared with, bit for bit. It follows XNNPACK: sums are exact
-integers, the requantisation multiplier is (s_in · s_w) / s_out in float32, rounding is half to even.
+The integer path is the truth that every backend is compared with, bit for bit. In 8 bits it follows XNNPACK: sums are
+exact integers, the requantisation multiplier is (s_in · s_w) / s_out in float32, rounding is half to even. In 16 bits
+it follows TensorFlow Lite's own kernels, XNNPACK having none (``fixed_point``).
 Slow and simple on purpose.
 """
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from pocketsr.errors import ModelFileError, SettingError
 from pocketsr.graph.base import Array, Graph, Op, Quantisation
+from pocketsr.graph.fixed_point import reduced, rescaled
 from pocketsr.graph.ops import (
     Add,
     Concat,
@@ -100,7 +102,10 @@ def _conv(op: Conv2D, inputs: Sequence[Array]) -> Array:
     # Products of 8-bit integers summed in float64 stay far below 2^53: the sums are exact whatever the order.
     centred = inputs[0].astype(np.float64) - q_in.zero_point
     sums = _correlate(op, centred, np.float64) + op.bias
-    return _to_int8(sums.astype(np.float32) * op.multiplier(), q_out, op.activation)
+    if op.output.is_wide:
+        short, right = reduced(op.exact_multiplier())
+        return _to_integers((sums.astype(np.int64) * short + (1 << right - 1)) >> right, q_out, op.activation)
+    return _to_integers(sums.astype(np.float32) * op.multiplier(), q_out, op.activation)
 
 
 @_run.register
@@ -108,6 +113,8 @@ def _add(op: Add, inputs: Sequence[Array]) -> Array:
     q_out = op.output.quantisation
     if q_out is None:
         return _relu_if(op.activation == "relu", inputs[0] + inputs[1])
+    if op.output.is_wide:  # one scale, zero point 0
+        return _to_integers(inputs[0].astype(np.int64) + inputs[1], q_out, op.activation)
     # As XNNPACK's qs8 vadd: both inputs are weighted by whole numbers of 2^-shift, the larger of which has 21 bits.
     ratios = op.ratios()
     shift = 20 - (math.frexp(max(ratios))[1] - 1)
@@ -115,7 +122,7 @@ def _add(op: Add, inputs: Sequence[Array]) -> Array:
     for array, value, ratio in zip(inputs, op.inputs, ratios, strict=True):
         assert value.quantisation is not None
         total += (array.astype(np.int64) - value.quantisation.zero_point) * round(math.ldexp(ratio, shift))
-    return _to_int8(total >> shift, q_out, op.activation)
+    return _to_integers(total >> shift, q_out, op.activation)
 
 
 @_run.register
@@ -137,7 +144,7 @@ def _relu(op: Relu, inputs: Sequence[Array]) -> Array:
     source = op.inputs[0].quantisation
     if quantisation is not None and source is not None and quantisation != source:
         centred = (inputs[0].astype(np.float64) - source.zero_point) * (source.scale / quantisation.scale)
-        return _to_int8(np.floor(centred + 0.5), quantisation, "relu")
+        return _to_integers(np.floor(centred + 0.5), quantisation, "relu")
     return np.asarray(np.maximum(inputs[0], inputs[0].dtype.type(quantisation.zero_point if quantisation else 0)))
 
 
@@ -146,10 +153,13 @@ def _requantise(op: Requantise, inputs: Sequence[Array]) -> Array:
     source, made = op.inputs[0].quantisation, op.output.quantisation
     assert source is not None
     assert made is not None
+    if source.bits != made.bits:
+        ratio = float(np.float64(source.scale) / np.float64(made.scale))
+        return _to_integers(rescaled(inputs[0].astype(np.int64) - source.zero_point, ratio), made, "none")
     # As XNNPACK's conversion: the factor is a whole number of 256ths, and halves are rounded up.
     factor = round(256 * float(np.float32(source.scale) / np.float32(made.scale)))
     centred = ((inputs[0].astype(np.int64) - source.zero_point) * factor + 128) >> 8
-    return _to_int8(centred, made, "none")
+    return _to_integers(centred, made, "none")
 
 
 @_run.register
@@ -164,7 +174,7 @@ def _leaky_relu(op: LeakyRelu, inputs: Sequence[Array]) -> Array:
     if quantisation is not None:
         # As XNNPACK's qs8 vlrelu at equal scales: a whole number of 256ths, halves rounded up.
         centred = inputs[0].astype(np.int64) - quantisation.zero_point
-        return _to_int8(np.where(centred > 0, centred, (centred * op.factor() + 128) >> 8), quantisation, "none")
+        return _to_integers(np.where(centred > 0, centred, (centred * op.factor() + 128) >> 8), quantisation, "none")
     return np.where(inputs[0] > 0, inputs[0], inputs[0] * np.float32(op.slope))
 
 
@@ -184,7 +194,7 @@ def _elementwise(op: Elementwise, inputs: Sequence[Array]) -> Array:
     if source is not None and made is not None:
         levels = np.arange(-128, 128).astype(np.float32) - np.float32(source.zero_point)
         table = _FUNCTIONS[op.function](np.float32(source.scale) * levels) / np.float32(made.scale)
-        return np.asarray(_to_int8(table, made, "none")[inputs[0].astype(np.int64) + 128])
+        return np.asarray(_to_integers(table, made, "none")[inputs[0].astype(np.int64) + 128])
     return _FUNCTIONS[op.function](inputs[0])
 
 
@@ -193,7 +203,7 @@ def _multiply(op: Multiply, inputs: Sequence[Array]) -> Array:
     first, second, made = (value.quantisation for value in (*op.inputs, op.output))
     if first is not None and second is not None and made is not None:
         product = (inputs[0].astype(np.float32) - first.zero_point) * (inputs[1].astype(np.float32) - second.zero_point)
-        return _to_int8(product * op.multiplier(), made, "none")
+        return _to_integers(product * op.multiplier(), made, "none")
     return np.asarray(inputs[0] * inputs[1])
 
 
@@ -234,11 +244,11 @@ _FUNCTIONS: Mapping[Function, Callable[[Array], Array]] = {
 }
 
 
-def _to_int8(centred: Array, quantisation: Quantisation, activation: str) -> Array:
+def _to_integers(centred: Array, quantisation: Quantisation, activation: str) -> Array:
     """Round half to even, clamp around the zero point, and shift: ``centred`` is q − z before rounding."""
-    low = 0 if activation == "relu" else -128 - quantisation.zero_point
-    clamped = np.clip(np.rint(centred), max(low, -128 - quantisation.zero_point), 127 - quantisation.zero_point)
-    return (clamped + quantisation.zero_point).astype(np.int8)
+    low = max(0, quantisation.lowest) if activation == "relu" else quantisation.lowest
+    clamped = np.clip(np.rint(centred), low, quantisation.highest)
+    return (clamped + quantisation.zero_point).astype(np.int8 if quantisation.bits == 8 else np.int16)
 
 
 def _relu_if(wanted: bool, array: Array) -> Array:

@@ -94,9 +94,8 @@ def require_that_spec_fits(graph: Graph, spec: ModelSpec) -> None:
     Raises:
         ModelFileError: The spec says another scale, precision or number of channels than the graph has.
     """
-    precision = "int8" if graph.is_integer else "float32"
     for what, said, found in (
-        ("precision", spec.precision, precision),
+        ("precision", spec.precision, graph.precision),
         ("enlargement", spec.scale, graph.scale),
         ("number of channels", spec.channels, graph.input.channels),
     ):
@@ -118,16 +117,17 @@ class _Writer:
         self._index: dict[str, int] = {}
 
     def model(self, spec: ModelSpec) -> Any:
-        used: list[Row] = []
+        used: list[tuple[Row, int]] = []
         operators = []
         self._value(self._graph.input)
         for op in self._graph.ops:
             row = row_to_write(op)
-            if row not in used:
-                used.append(row)
+            form = row, row.version(op)
+            if form not in used:
+                used.append(form)
             options, constants = row.write(op, self)
             operator = schema.OperatorT()
-            operator.opcodeIndex = used.index(row)
+            operator.opcodeIndex = used.index(form)
             operator.inputs = [*(self._index[value.name] for value in op.inputs), *constants]
             operator.outputs = [self._value(op.output)]
             operator.builtinOptionsType, operator.builtinOptions = row.options_type, options
@@ -140,7 +140,7 @@ class _Writer:
         )
         model = schema.ModelT()
         model.version, model.description, model.subgraphs = 3, "pocketsr", [subgraph]
-        model.operatorCodes = [self._operator_code(row) for row in used]
+        model.operatorCodes = [self._operator_code(*form) for form in used]
         model.signatureDefs = [self._signature()]
         model.metadata = [
             self._metadata("min_runtime_version", b"2.5.0".ljust(16, b"\0")),
@@ -181,16 +181,16 @@ class _Writer:
         tensor.shape, tensor.shapeSignature = [1, height, width, value.channels], [1, -1, -1, value.channels]
         tensor.type = schema.TensorType.FLOAT32
         if value.quantisation is not None:
-            tensor.type = schema.TensorType.INT8
+            tensor.type = schema.TensorType.INT16 if value.is_wide else schema.TensorType.INT8
             tensor.quantization = _quantisation([value.quantisation.scale], [value.quantisation.zero_point])
         self._tensors.append(tensor)
         self._index[value.name] = len(self._tensors) - 1
         return self._index[value.name]
 
-    def _operator_code(self, row: Row) -> Any:
+    def _operator_code(self, row: Row, version: int) -> Any:
         code = schema.OperatorCodeT()
         code.builtinCode, code.deprecatedBuiltinCode = row.code, min(row.code, 127)
-        code.version = row.versions[self._graph.is_integer]
+        code.version = version
         return code
 
     def _metadata(self, name: str, data: bytes) -> Any:
@@ -211,7 +211,12 @@ class _Writer:
         return signature
 
 
-_TYPES = {np.int8: schema.TensorType.INT8, np.int32: schema.TensorType.INT32, np.float32: schema.TensorType.FLOAT32}
+_TYPES = {
+    np.int8: schema.TensorType.INT8,
+    np.int32: schema.TensorType.INT32,
+    np.int64: schema.TensorType.INT64,
+    np.float32: schema.TensorType.FLOAT32,
+}
 
 
 def _quantisation(scales: Any, zero_points: Any, axis: int = 0) -> Any:
@@ -265,6 +270,8 @@ class _Reader:
             shift = 128 if tensor.type == schema.TensorType.UINT8 else 0
             scale, zero_point = tensor.quantization.scale[0], tensor.quantization.zeroPoint[0]
             quantisation = Quantisation(float(scale), int(zero_point) - shift)
+        elif tensor.type == schema.TensorType.INT16:
+            quantisation = Quantisation(float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0]), 16)
         elif tensor.type != schema.TensorType.FLOAT32:
             raise ModelFileError(
                 f"{tensor.name.decode()!r} holds numbers of a type that pocketsr does not compute with"
@@ -303,7 +310,7 @@ def _spec_from(graph: Graph, path: Path) -> ModelSpec:
         network="",
         scale=graph.scale,
         channels=graph.input.channels,
-        precision="int8" if graph.is_integer else "float32",
+        precision=graph.precision,
         receptive_field=receptive_field(graph),
     )
 
@@ -320,4 +327,6 @@ class _complaining_about(contextlib.AbstractContextManager[None]):  # noqa: N801
                 return
             raise ModelFileError(f"{self._path}: {error}") from error
         if isinstance(error, Exception):
-            raise ModelFileError(f"{self._path} is damaged: {error or type(error).__name__}") from error
+            raise ModelFileError(
+                f"{self._path} is damaged or cut short: its tables point where there is nothing; get or export it again"
+            ) from error

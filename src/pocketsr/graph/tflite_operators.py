@@ -91,7 +91,7 @@ class Row(NamedTuple):
     Attributes:
         kind: The operator.
         code: Its number in TensorFlow Lite.
-        versions: Operator version as TensorFlow writes it, for float32 and for int8.
+        versions: Operator version as TensorFlow writes it, for float32, for int8 and for int16 where that exists.
         options_type: Number of the type of its options.
         write: Adds its constants and makes its options.
         read: Makes the operator again.
@@ -100,11 +100,17 @@ class Row(NamedTuple):
 
     kind: type[Op]
     code: int
-    versions: tuple[int, int]
+    versions: tuple[int, ...]
     options_type: int
     write: Callable[[Any, Writer], Made]
     read: Callable[[Found, Reader], Op]
     fits: Callable[[Any], bool] = lambda _: True
+
+    def version(self, op: Op) -> int:
+        """Return the version that an operator is written in."""
+        if op.output.quantisation is None:
+            return self.versions[0]
+        return self.versions[2 if any(value.is_wide for value in (*op.inputs, op.output)) else 1]
 
 
 def row_to_write(op: Op) -> Row:
@@ -185,7 +191,8 @@ def _conv(found: Found, reader: Reader, weight: Array, weight_scale: Array | Non
         raise ModelFileError("strides and dilations of convolutions must be 1")
     padding = next(name for name, code in _PADDINGS.items() if code == options.padding)
     weight, outputs = np.ascontiguousarray(weight), len(weight)
-    bias = np.zeros(outputs, np.float32 if weight_scale is None else np.int32)
+    bias_type = np.int64 if found.output.is_wide else np.int32
+    bias = np.zeros(outputs, np.float32 if weight_scale is None else bias_type)
     if len(found.constants) > 1:
         bias, _ = reader.constant(found.constants[1])
     if weight_scale is not None:  # one scale for all is one for each
@@ -198,6 +205,7 @@ def _conv(found: Found, reader: Reader, weight: Array, weight_scale: Array | Non
 
 def _write_add(op: Add, _: Writer) -> Made:
     options = schema.AddOptionsT()
+    options.potScaleInt16 = not op.output.is_wide  # the default, which means powers of two; ours are any
     options.fusedActivationFunction = _ACTIVATIONS[op.activation]
     return Made(options)
 
@@ -367,19 +375,19 @@ def _activation(options: Any) -> Activation:
 
 _CODES, _OPTIONS = schema.BuiltinOperator, schema.BuiltinOptions
 ROWS: tuple[Row, ...] = (
-    Row(Conv2D, _CODES.DEPTHWISE_CONV_2D, (1, 3), _OPTIONS.DepthwiseConv2DOptions, _write_depthwise, _read_depthwise,
+    Row(Conv2D, _CODES.DEPTHWISE_CONV_2D, (1, 3, 5), _OPTIONS.DepthwiseConv2DOptions, _write_depthwise, _read_depthwise,
         _is_depthwise),
-    Row(Conv2D, _CODES.CONV_2D, (1, 3), _OPTIONS.Conv2DOptions, _write_conv, _read_conv),
-    Row(Add, _CODES.ADD, (1, 2), _OPTIONS.AddOptions, _write_add, _read_add),
-    Row(Concat, _CODES.CONCATENATION, (1, 2), _OPTIONS.ConcatenationOptions, _write_concat, _read_concat),
+    Row(Conv2D, _CODES.CONV_2D, (1, 3, 4), _OPTIONS.Conv2DOptions, _write_conv, _read_conv),
+    Row(Add, _CODES.ADD, (1, 2, 3), _OPTIONS.AddOptions, _write_add, _read_add),
+    Row(Concat, _CODES.CONCATENATION, (1, 2, 3), _OPTIONS.ConcatenationOptions, _write_concat, _read_concat),
     Row(DepthToSpace, _CODES.DEPTH_TO_SPACE, (1, 2), _OPTIONS.DepthToSpaceOptions, _write_depth_to_space,
         _read_depth_to_space),
     Row(Relu, _CODES.RELU, (1, 2), _OPTIONS.NONE, _write_bare, _read_relu),
     Row(Minimum, _CODES.MINIMUM, (1, 2), _OPTIONS.MaximumMinimumOptions, _write_minimum, _read_minimum),
     Row(LeakyRelu, _CODES.LEAKY_RELU, (1, 2), _OPTIONS.LeakyReluOptions, _write_leaky_relu, _read_leaky_relu),
     Row(PRelu, _CODES.PRELU, (1, 1), _OPTIONS.NONE, _write_prelu, _read_prelu),
-    Row(Slice, _CODES.SLICE, (1, 2), _OPTIONS.SliceOptions, _write_slice, _read_slice),
-    Row(Requantise, _CODES.QUANTIZE, (1, 1), _OPTIONS.QuantizeOptions, _write_requantise, _read_requantise),
+    Row(Slice, _CODES.SLICE, (1, 2, 4), _OPTIONS.SliceOptions, _write_slice, _read_slice),
+    Row(Requantise, _CODES.QUANTIZE, (1, 1, 2), _OPTIONS.QuantizeOptions, _write_requantise, _read_requantise),
     Row(Multiply, _CODES.MUL, (1, 2), _OPTIONS.MulOptions, _write_multiply, _read_multiply),
     Row(Subtract, _CODES.SUB, (1, 2), _OPTIONS.SubOptions, _write_subtract, _read_subtract),
     Row(GlobalMean, _CODES.MEAN, (1, 2), _OPTIONS.ReducerOptions, _write_global_mean, _read_global_mean),

@@ -106,7 +106,7 @@ class Ruler:
         return Row(
             parameters=graph.parameter_count(),
             gmacs=graph.multiply_accumulates(self.height, self.width) / 1e9,
-            precision="int8" if graph.is_integer else "float32",
+            precision=graph.precision,
             psnr_db=psnr_db,
             ssim=ssim_mean,
             latency_ms=self._latency(upscaler),
@@ -166,7 +166,7 @@ def to_file(
         network=name,
         scale=graph.scale,
         channels=graph.input.channels,
-        precision="int8" if graph.is_integer else "float32",
+        precision=graph.precision,
         receptive_field=receptive_field(graph),
     )
     write_checked(graph, spec, path, forward=lambda image: to_levels(network, image), images=check)

@@ -118,6 +118,8 @@ class Stage:
         activation_scales: Scales of activations in an integer stage are ``learnt`` as weights are, or ``tracked``: a
             running average of the largest value of each batch, as TensorFlow's.
         equivalent: Begin an integer stage by folding the network's skip into its convolutions (ETDS).
+        wide: Layers of an integer stage that compute with activations of 16 bits: names of convolutions as
+            ``pocketsr sensitivity`` lists them, ``ends`` for the first and the last, ``all`` for all.
         losses: Terms of the loss between output and ground truth, both 0..1.
         adversary: A discriminator to train against, if any; in a reading ``false`` takes it away.
         distillation: A teacher to follow, if any; in a reading ``false`` takes it away.
@@ -154,6 +156,7 @@ class Stage:
     calibration: Calibration = "minmax"
     activation_scales: ActivationScales = "learnt"
     equivalent: bool = False
+    wide: tuple[str, ...] = ()
     losses: tuple[LossTerm, ...] = (LossTerm(name="l1"),)
     adversary: Adversary | None = None
     distillation: Distillation | None = None

@@ -102,7 +102,7 @@ class LiteRTSession(Session):
 
 def _forms_of_ends(interpreter: Any, spec: ModelSpec, path: Path) -> tuple[PixelForm, PixelForm]:
     """Return how the file holds pixels at its two ends; refuse a file that is not what its description promises."""
-    dtypes = ("int8", "uint8") if spec.precision == "int8" else ("float32",)
+    dtypes = ("float32",) if spec.precision == "float32" else ("int8", "uint8")
     forms, heights = [], []
     for end, details in (("input", interpreter.get_input_details()), ("output", interpreter.get_output_details())):
         came = details[0] if len(details) == 1 else None
