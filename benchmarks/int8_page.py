@@ -29,8 +29,9 @@ def _ptq(found: dict[str, Any]) -> str:
     lines = [
         "## After training, and in training",
         "",
-        f"{found['network']} ×{found['scale']}, ranges from {found['ranges_from']} images, judged on {found['images']};",
-        f"milliseconds for {height}×{width} by LiteRT with one thread on {found['processor']}; commit {found['commit']}.",
+        f"{found['network']} ×{found['scale']}, ranges from {found['ranges_from']} images, judged on",
+        f"{found['images']}; milliseconds for {height}×{width} by LiteRT with one thread on {found['processor']};",
+        f"commit {found['commit']}.",
         "",
         "| ranges | PSNR | | ms | kB |",
         "|---|---|---|---|---|",
@@ -93,8 +94,8 @@ def _half(found: dict[str, Any]) -> str:
             for name, row in found["rows"].items()
         ),
         "",
-        "*Fake* rounds weights and activations and computes in float32, as the paper's code does: there is no such file.",
-        "Made again by `python benchmarks/half.py NETWORK.safetensors FOLDER`.",
+        "*Fake* rounds weights and activations and computes in float32, as the paper's code does: there is no such",
+        "file. Made again by `python benchmarks/half.py NETWORK.safetensors FOLDER`.",
         "",
     ]
     return "\n".join(lines)

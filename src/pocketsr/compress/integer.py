@@ -35,6 +35,7 @@ from pocketsr.compress.arithmetic import (
     looked_up,
     mirrored,
     narrowed,
+    requantised,
     rounded,
     space_to_depth,
 )
@@ -163,7 +164,9 @@ class IntegerNetwork(nn.Module):
             acc = convolved(op, inputs[0], weight, bias)
             # In this order, in float32: XNNPACK's.
             multiplier = self._scale(op.inputs[0]) * weight_scale / self._scale(op.output)
-            return self._clamped(rounded(acc * multiplier[:, None, None]), op)
+            if self._tracked and self.training:  # how far sums reach beyond the range is wanted
+                return self._clamped(rounded(acc * multiplier[:, None, None]), op)
+            return requantised(acc, multiplier, *self._limits(op))
         if isinstance(op, Add):
             return self._clamped(inputs[0] + inputs[1], op)
         if isinstance(op, Concat):
@@ -195,9 +198,12 @@ class IntegerNetwork(nn.Module):
         if self._tracked and self.training:
             group, largest = self._plan.group(op.output.name), self._largest(centred, op)
             self._peaks[group] = torch.maximum(self._peaks[group], largest) if group in self._peaks else largest
-        quantisation = self._stored(op.output)
-        low = 0 if getattr(op, "activation", "none") == "relu" else quantisation.lowest
-        return torch.clamp(centred, low, quantisation.highest)
+        return torch.clamp(centred, *self._limits(op))
+
+    def _limits(self, op: Op) -> tuple[int, int]:
+        """Return the lowest and the highest q − z of an operator's output."""
+        stored = self._stored(op.output)
+        return (0 if getattr(op, "activation", "none") == "relu" else stored.lowest), stored.highest
 
     def _levels(self, group: str) -> int:
         """Return how many steps a group's values have from zero up."""
