@@ -41,7 +41,8 @@ def command(
 ) -> None:
     """Take every step of PIPELINE, a name or a .toml file, and write a report.
 
-    What each step leaves and its measured row are kept; Ctrl-C stops, and the same command goes on.
+    What each step leaves and its measured row are kept; Ctrl-C stops, and the same command goes on. At the end all
+    files are timed in turn; a finished pipeline only times them again, which wants a machine with nothing else to do.
     """
     from rich.console import Console
 

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from pocketsr.choice import Choice
 from pocketsr.compress.prune import Pruning
 from pocketsr.errors import SettingError, UnknownNameError
-from pocketsr.pipeline.measure import Row, write_text
+from pocketsr.pipeline.measure import MEASURED, Row, write_text
 from pocketsr.pipeline.steps import STEPS, Around, Work, begun_from
 from pocketsr.train.recipe import DataChoice, Stage
 from pocketsr.train.recipe_files import read_toml, toml_names
@@ -146,7 +146,8 @@ def run_pipeline(
         on_step: Called before each step that is taken.
 
     Returns:
-        Each finished step and its row; fewer than there are where it was asked to stop.
+        Each finished step and its row; fewer than there are where it was asked to stop. Once all are finished their
+        files are timed together, every time this is called.
 
     Raises:
         SettingError: The folder holds another pipeline's steps, or a step does not fit what comes before it.
@@ -157,13 +158,13 @@ def run_pipeline(
         work = begun_from(start, steps[0], pipeline, around)
         steps[0] = dataclasses.replace(steps[0], network=None)
     done: list[tuple[Step, Row]] = []
+    files: dict[str, Path] = {}
     for number, step in enumerate(steps):
         folder = around.folder / f"{number + 1:02}-{step.name}"
         kept = folder / "step.json"
-        wanted = _described(step, pipeline)
         if kept.exists():
             said = json.loads(kept.read_text(encoding="utf-8"))
-            if said["step"] != wanted:
+            if not _is_described(step, pipeline, said["step"]):
                 raise SettingError(f"{folder} holds another step than {step.name!r} is now; choose another folder")
             work, row = Work.from_dict(said["work"], around.folder), Row(**said["row"])
         else:
@@ -173,11 +174,18 @@ def run_pipeline(
             if work is None:
                 return done
             row = around.measured(work, folder)
-            said = {"step": wanted, "work": work.to_dict(around.folder), "row": dataclasses.asdict(row)}
+            said = {
+                "step": _described(step, pipeline),
+                "work": work.to_dict(around.folder),
+                "row": dataclasses.asdict(row),
+            }
             write_text(kept, json.dumps(said, indent=2) + "\n")
         around.results[step.name] = work
         done.append((step, row))
-    return done
+        if (file := work.file or folder / MEASURED).exists():
+            files[step.name] = file
+    latencies = around.ruler.latencies(files)
+    return [(step, dataclasses.replace(row, latency_ms=latencies.get(step.name))) for step, row in done]
 
 
 def _described(step: Step, pipeline: Pipeline) -> Mapping[str, Any]:
@@ -185,3 +193,13 @@ def _described(step: Step, pipeline: Pipeline) -> Mapping[str, Any]:
     facts = {**dataclasses.asdict(step), "data": dataclasses.asdict(pipeline.data), "seed": pipeline.seed}
     described: Mapping[str, Any] = json.loads(json.dumps(facts))
     return described
+
+
+def _is_described(step: Step, pipeline: Pipeline, facts: Mapping[str, Any]) -> bool:
+    """Whether facts describe this step; settings that they do not know yet were at their defaults."""
+    own = {key: value for key, value in facts.items() if key not in ("data", "seed")}
+    try:
+        said = read_table(Step, own, "step"), read_table(DataChoice, facts["data"], "data"), facts["seed"]
+    except SettingError:
+        return False
+    return bool(said == (step, pipeline.data, pipeline.seed))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, median
 
@@ -26,6 +26,8 @@ from pocketsr.spec import ModelSpec
 from pocketsr.train import to_levels, upscale_with
 
 Image = npt.NDArray[np.uint8]
+#: File of a network that is no result of its own, in the folder of its step.
+MEASURED = "measured.tflite"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,8 @@ class Row:
         precision: Of the file that was run; ``float32`` or ``int8``, or ``torch`` where there can be no file.
         psnr_db: Mean over the ruler's images, RGB, no border.
         ssim: The same, 7×7 windows.
-        latency_ms: Median for one image of the ruler's size, LiteRT; None where there can be no file.
+        latency_ms: Median for one image of the ruler's size, LiteRT; None where there can be no file, or it was not
+            timed yet.
         kilobytes: Size of the file; None where there can be none.
     """
 
@@ -60,7 +63,7 @@ class Ruler:
         pairs: Images to judge on.
         height: Of the low-resolution image that is timed.
         width: The same.
-        runs: Times it is run; the median counts.
+        runs: Times each file is run; the median counts.
         threads: Processor threads it is run by.
     """
 
@@ -76,7 +79,7 @@ class Ruler:
         return [pair.low for pair in self.pairs]
 
     def row(self, network: nn.Module, folder: Path, *, file: Path | None = None, equivalent: bool = False) -> Row:
-        """Lower a network, run its file, and count.
+        """Lower a network, run its file, and count; ``latencies`` times it beside others.
 
         Args:
             network: Float or integer.
@@ -100,7 +103,7 @@ class Ruler:
                 kilobytes=None,
             )
         if file is None:
-            file = to_file(network, folder / "measured.tflite", check=self.lows[:1], equivalent=equivalent)
+            file = to_file(network, folder / MEASURED, check=self.lows[:1], equivalent=equivalent)
         upscaler = pocketsr.load(file, threads=self.threads)
         psnr_db, ssim_mean = self._judge(upscaler)
         return Row(
@@ -109,7 +112,7 @@ class Ruler:
             precision=graph.precision,
             psnr_db=psnr_db,
             ssim=ssim_mean,
-            latency_ms=self._latency(upscaler),
+            latency_ms=None,
             kilobytes=file.stat().st_size / 1000,
         )
 
@@ -117,15 +120,17 @@ class Ruler:
         outputs = [(upscale(pair.low), pair.high) for pair in self.pairs]
         return fmean(psnr(*both) for both in outputs), fmean(ssim_uniform(*both) for both in outputs)
 
-    def _latency(self, upscale: Callable[[Image], Image]) -> float:
+    def latencies(self, files: Mapping[str, Path]) -> Mapping[str, float]:
+        """Return the median milliseconds of each file, all run in turn, so that what disturbs one disturbs all."""
         image = np.random.default_rng(0).integers(0, 256, (self.height, self.width, 3), dtype=np.uint8)
-        upscale(image)
-        times = []
-        for _ in range(self.runs):
-            began = time.perf_counter()
-            upscale(image)
-            times.append(1000 * (time.perf_counter() - began))
-        return median(times)
+        upscalers = {name: pocketsr.load(file, threads=self.threads) for name, file in files.items()}
+        times: dict[str, list[float]] = {name: [] for name in files}
+        for _ in range(self.runs + 1):
+            for name, upscale in upscalers.items():
+                began = time.perf_counter()
+                upscale(image)
+                times[name].append(1000 * (time.perf_counter() - began))
+        return {name: median(found[1:]) for name, found in times.items()}
 
 
 def to_file(

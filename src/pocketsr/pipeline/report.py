@@ -53,7 +53,8 @@ def text_of(pipeline: Pipeline, rows: Sequence[tuple[Step, Row]], ruler: Ruler) 
     lines += [
         "",
         f"Each row is the model file that the step's network becomes, run by LiteRT: PSNR and SSIM (RGB, no border) "
-        f"over {len(ruler.pairs)} images kept apart; GMAC and median milliseconds are for one image of {size} pixels.",
+        f"over {len(ruler.pairs)} images kept apart; GMAC and median milliseconds, all files timed in turn, are for "
+        f"one image of {size} pixels.",
         "",
         f"Trained on: {pipeline.data.description or pipeline.data.name}. Source: {pipeline.source}.",
         "",
