@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pocketsr.data import AUGMENTATIONS, DEGRADATIONS
+from pocketsr.data import AUGMENTATIONS
+from pocketsr.image import DEGRADATIONS
 from pocketsr.networks.discriminators import DISCRIMINATORS
 from pocketsr.train.losses import ADVERSARIAL_LOSSES, LOSSES
 from pocketsr.train.losses.distillation import FEATURE_LOSSES, OUTPUT_LOSSES

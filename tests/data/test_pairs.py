@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from pocketsr.choice import Choice
-from pocketsr.data import has_part, load_pairs, load_scales
+from pocketsr.data import load_pairs, load_scales
 from pocketsr.errors import DataError, SettingError
-from pocketsr.image import downscale, resize_bicubic
+from pocketsr.image import downscale, has_part, resize_bicubic
 
 
 def write(path: Path, height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -158,7 +158,7 @@ def _images(
     recipe: Recipe, data: Path, valid: Path | None, console: Console
 ) -> tuple[Mapping[int, Sequence[Pair]], Sequence[Pair]]:
     """Read the images to train on, and those to validate on if there are any."""
-    from pocketsr.data import has_part
+    from pocketsr.image import has_part
     from pocketsr.train.load import load_training, load_validation
 
     console.print(f"{recipe.name}: reading images from {data}", highlight=False, soft_wrap=True)

@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image
 
 from pocketsr.choice import Choice, make
-from pocketsr.data.degrade import Pixels
 from pocketsr.errors import SettingError
 from pocketsr.image import downscale, resize_bicubic
+from pocketsr.image.degrade import Pixels
 
 
 @dataclasses.dataclass(frozen=True)

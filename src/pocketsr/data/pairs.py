@@ -12,10 +12,10 @@ from typing import Literal
 import numpy as np
 
 from pocketsr.choice import Choice
-from pocketsr.data.degrade import BICUBIC, Pixels, make_degradation
-from pocketsr.data.layout import Part, find_layout, match_files
 from pocketsr.errors import DataError, SettingError
 from pocketsr.image import list_images, read_image, resize_bicubic
+from pocketsr.image.degrade import BICUBIC, Pixels, make_degradation
+from pocketsr.image.layout import Part, find_layout, match_files
 from pocketsr.image.resize import crop_to_multiple
 
 #: What happens to images whose sides are no multiple of the scale.

@@ -15,9 +15,9 @@ import numpy as np
 
 from pocketsr.choice import Choice
 from pocketsr.data.augment import Augmentation, Patch, make_augmentations
-from pocketsr.data.degrade import Pixels, Step, make_degradation
 from pocketsr.data.pairs import Pair
 from pocketsr.errors import DataError, SettingError
+from pocketsr.image.degrade import Pixels, Step, make_degradation
 
 _SYMMETRIES = (Choice(name="flip"), Choice(name="transpose"))
 

@@ -1,7 +1,9 @@
-"""Photos in and out, colour and resizing, in 8-bit RGB arrays. Knows nothing of networks or model files."""
+"""Photos in and out, colour, resizing, degrading, in 8-bit RGB, and folders of them. Knows no networks or model files."""
 
 from pocketsr.image.colour import rgb_to_grey, rgb_to_luma, rgb_to_y
+from pocketsr.image.degrade import DEGRADATIONS, check_degradation, degrade, make_degradation
 from pocketsr.image.formats import FORMATS, format_of
+from pocketsr.image.layout import find_layout, has_part, match_files
 from pocketsr.image.luma import enlarge_by_luma
 from pocketsr.image.photo import Photo
 from pocketsr.image.reading import DEFAULT_MAX_PIXELS, list_images, read_image
@@ -10,15 +12,22 @@ from pocketsr.image.writing import Strip, check_fits, replacing, write_image, wr
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
+    "DEGRADATIONS",
     "FORMATS",
     "Photo",
     "Strip",
+    "check_degradation",
     "check_fits",
     "crop_to_multiple",
+    "degrade",
     "downscale",
     "enlarge_by_luma",
+    "find_layout",
     "format_of",
+    "has_part",
     "list_images",
+    "make_degradation",
+    "match_files",
     "read_image",
     "replacing",
     "resize_bicubic",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pocketsr.data import Pair, has_part, load_pairs, load_scales
-from pocketsr.data.layout import Part
+from pocketsr.data import Pair, load_pairs, load_scales
+from pocketsr.image import has_part
+from pocketsr.image.layout import Part
 from pocketsr.train.recipe import Recipe
 
 

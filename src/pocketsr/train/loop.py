@@ -13,8 +13,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pocketsr.data import Pair, check_degradation, make_augmentations
+from pocketsr.data import Pair, make_augmentations
 from pocketsr.errors import CheckpointError, SettingError
+from pocketsr.image import check_degradation
 from pocketsr.networks import build
 from pocketsr.train.checkpoint import Checkpoint, begin_from, read_checkpoint, write_checkpoint
 from pocketsr.train.distributed import Processes

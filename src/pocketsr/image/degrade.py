@@ -17,7 +17,7 @@ from PIL import Image
 
 from pocketsr.choice import Choice, make
 from pocketsr.errors import SettingError
-from pocketsr.image import downscale
+from pocketsr.image.resize import downscale
 
 Pixels = npt.NDArray[np.uint8]
 #: uint8 ``(H, W, 3)`` and where to draw from, to uint8.

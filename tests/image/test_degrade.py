@@ -9,10 +9,9 @@ import pytest
 from PIL import Image
 
 from pocketsr.choice import Choice
-from pocketsr.data import check_degradation, make_degradation
-from pocketsr.data import degrade as degrade_once
 from pocketsr.errors import SettingError, UnknownNameError
-from pocketsr.image import downscale
+from pocketsr.image import check_degradation, downscale, make_degradation
+from pocketsr.image import degrade as degrade_once
 
 
 def picture(height: int = 48, width: int = 60) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How a folder of training images is laid out: images, or two sides of pairs as DIV2K has them.
+"""How a folder of images is laid out: images, or two sides of pairs as DIV2K has them.
 
 DIV2K/DIV2K_train_HR/0001.png      DIV2K/DIV2K_train_LR_bicubic/X2/0001x2.png
 FOLDER/HR/name.png                 FOLDER/LR_bicubic/X2/name.png
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from pocketsr.errors import DataError
-from pocketsr.image import list_images
+from pocketsr.image.reading import list_images
 
 Part = Literal["train", "valid"]
 _HIGH, _LOW = "HR", "LR_bicubic"
