@@ -11,7 +11,7 @@ from pathlib import Path
 import record
 
 import pocketsr
-from pocketsr.evaluate import PROTOCOLS, bicubic, evaluate
+from pocketsr.evaluate import bicubic, evaluate, find_protocol
 
 SETS = ("Set5", "Set14", "BSD100")
 
@@ -23,9 +23,10 @@ def main(root: Path, extra: list[str]) -> None:
         upscaler = pocketsr.load(model)
         functions[name] = (upscaler, upscaler.scale)
     rows = {}
+    protocols = [find_protocol(name) for name in ("abpn", "scsrn", "classic")]
     for name, (function, scale) in functions.items():
         rows[name] = {
-            set_: evaluate(function, root / set_, scale=scale, protocols=PROTOCOLS).to_dict()["means"] for set_ in SETS
+            set_: evaluate(function, root / set_, scale=scale, protocols=protocols).to_dict()["means"] for set_ in SETS
         }
         print(name, {set_: round(means["abpn"]["psnr_db"], 3) for set_, means in rows[name].items()})
     print(record.write("quality", {"sets": SETS, "models": rows}))

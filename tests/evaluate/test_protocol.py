@@ -26,13 +26,48 @@ def test_published_protocols_are_what_their_papers_do(truth: np.ndarray, output:
         "abpn": (psnr(output[one, one], truth[one, one]), ssim_gaussian(output[one, one], truth[one, one])),
         "scsrn": (psnr(output, truth), ssim_uniform(output, truth)),
         "classic": (psnr(y, y_truth), ssim_gaussian(y, y_truth)),
-        "luma": (
+        "lrsrn-y": (
             psnr(rgb_to_luma(output), rgb_to_luma(truth)),
             ssim_uniform(rgb_to_luma(output), rgb_to_luma(truth)),
         ),
+        "ntire23-rtsr-y": (
+            psnr(rgb_to_y(output[..., ::-1]), rgb_to_y(truth[..., ::-1])),
+            ssim_gaussian(rgb_to_y(output[..., ::-1]), rgb_to_y(truth[..., ::-1])),
+        ),
     }
     for name, scores in expected.items():
-        assert dataclasses.astuple(find_protocol(name).score(output, truth, scale=4)) == scores
+        found = find_protocol(name).score(output, truth, scale=4)
+        assert (found.psnr_db, found.ssim) == scores
+
+
+def test_edsr_s_luma_is_the_studio_range_but_for_a_misprint(truth: np.ndarray, output: np.ndarray) -> None:
+    protocol = find_protocol("f2srgan")
+    exact = dataclasses.replace(protocol, channels="studio_y")
+    both = [one.score(output, truth, scale=4).psnr_db for one in (protocol, exact)]
+    assert both[0] != both[1]
+    assert both[0] == pytest.approx(both[1], abs=0.1)
+
+
+def test_ground_truth_is_cropped_resized_or_left_whole(truth: np.ndarray) -> None:
+    photo = truth[:, :35]  # 40×35
+    cropped, resized, whole = (
+        find_protocol(name).degrade(photo, 3) for name in ("scsrn", "f2srgan", "misaligned-bicubic")
+    )
+    assert [low.shape for low, _ in (cropped, resized, whole)] == [(13, 11, 3)] * 3
+    assert np.array_equal(cropped[1], photo[:39, :33])
+    assert resized[1].shape == (39, 33, 3)
+    assert not np.array_equal(resized[1], cropped[1])
+    assert whole[1] is photo
+    assert np.array_equal(whole[0], cropped[0])
+
+
+def test_inputs_of_jpeg_are_compressed(truth: np.ndarray) -> None:
+    plain, compressed = (find_protocol(name).degrade(truth, 2)[0].astype(int) for name in ("scsrn", "lrsrn"))
+    assert 1 < np.abs(plain - compressed).mean() < 40
+
+
+def test_aliases_lead_to_the_same_protocol() -> None:
+    assert find_protocol("carn") is find_protocol("classic")
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
@@ -57,7 +92,7 @@ def test_errors_in_the_border_do_not_count(truth: np.ndarray) -> None:
 
 def test_full_range_luma_scores_below_studio_y_by_the_ratio_of_ranges(truth: np.ndarray) -> None:
     # 20 · log10(219 / 255) = −1.322 dB, but for the rounding of Y to whole levels.
-    full = dataclasses.replace(find_protocol("luma"), channels="full_y")
+    full = find_protocol("lrsrn-y")
     studio = dataclasses.replace(full, channels="studio_y")
     far = 255 - truth
     difference = full.score(far, truth, scale=2).psnr_db - studio.score(far, truth, scale=2).psnr_db

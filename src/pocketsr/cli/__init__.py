@@ -30,6 +30,7 @@ VERBS: dict[str, Verb] = {
     "evaluate": Verb("pocketsr.cli.evaluate", "Judge a model on folders of ground truth."),
     "train": Verb("pocketsr.cli.train", "Train a network from a recipe."),
     "ablate": Verb("pocketsr.cli.ablate", "Train the arms of a paper's comparison and print its table."),
+    "protocols": Verb("pocketsr.cli.protocols", "What figures mean, and how far two protocols are apart."),
     "compress": Verb("pocketsr.cli.compress", "Distil, prune and quantise a network, step by measured step."),
     "export": Verb("pocketsr.cli.export", "Write a trained network as a checked model file."),
     "verify": Verb("pocketsr.cli.verify", "Check a model file against the network it was made from."),

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 @click.option("-s", "--scale", type=click.IntRange(1, 8), help="Factor; only bicubic needs it, models know theirs.")
 @click.option("--backend", default="litert", show_default=True, help="What runs the model file.")
 @click.option("-t", "--threads", type=click.IntRange(min=1), help="Processor threads [default: all].")
+@click.option(
+    "--cache", type=click.Path(path_type=Path), help="Folder to keep low-resolution inputs in, for next time."
+)
 @click.option("--no-ssim", is_flag=True, help="PSNR only: quicker.")
 @click.option("--json", "as_json", is_flag=True, help="Print every image's figures as JSON.")
 def command(
@@ -30,26 +33,30 @@ def command(
     scale: int | None,
     backend: str,
     threads: int | None,
+    cache: Path | None,
     no_ssim: bool,
     as_json: bool,
 ) -> None:
     """Judge MODEL on each FOLDER of high-resolution images.
 
-    MODEL is a name from `pocketsr models`, a .tflite file, a training checkpoint (.pt), an imported
-    network (.safetensors) or "bicubic". Low-resolution
-    inputs are made by MATLAB-compatible bicubic. Protocols: abpn (RGB, border 1), scsrn (RGB, no border), classic
-    (studio Y, border = scale), luma (full-range Y).
+    MODEL is a name from `pocketsr models`, a .tflite file, a training checkpoint (.pt), an imported network
+    (.safetensors), "bicubic" (MATLAB's) or "bicubic-opencv". What a figure means is its protocol's: `pocketsr
+    protocols` lists and explains them. A folder holds ground truth, or pairs (HR beside LR_bicubic/X3, DIV2K's names,
+    or image_SRF_3).
     """
     from pocketsr.cli.resolve import resolve
     from pocketsr.evaluate import evaluate, find_protocol
 
     protocols = [find_protocol(name) for name in names]
-    upscale, own_scale, _ = resolve(model, scale, backend, threads)
-    if scale is not None and scale != own_scale:
-        raise click.UsageError(f"{model} upscales by {own_scale}, not by {scale}")
+    found = resolve(model, scale, backend, threads)
+    if scale is not None and scale != found.scale:
+        raise click.UsageError(f"{model} upscales by {found.scale}, not by {scale}")
     reports = [
-        evaluate(upscale, folder, scale=own_scale, protocols=protocols, with_ssim=not no_ssim) for folder in folders
+        evaluate(found.exact, folder, scale=found.scale, protocols=protocols, with_ssim=not no_ssim, cache=cache)
+        for folder in folders
     ]
+    for remark in (remark for report in reports for remark in report.remarks):
+        click.echo(f"note: {remark}", err=True)
     if as_json:
         click.echo(json.dumps({"model": model, "reports": [report.to_dict() for report in reports]}, indent=2))
     else:
@@ -57,10 +64,10 @@ def command(
 
 
 def _print_table(model: str, reports: Sequence[Report], protocols: Sequence[Protocol], *, with_ssim: bool) -> None:
-    header = f"{'data':<12} {'images':>6} {'protocol':<10} {'PSNR dB':>8}" + (f" {'SSIM':>7}" if with_ssim else "")
+    header = f"{'data':<12} {'images':>6} {'protocol':<18} {'PSNR dB':>8}" + (f" {'SSIM':>7}" if with_ssim else "")
     click.echo(f"{model} ×{reports[0].scale}\n{header}")
     for report in reports:
         for protocol in protocols:
             mean = report.mean(protocol.name)
-            row = f"{report.folder:<12} {len(report.rows):>6} {protocol.name:<10} {mean.psnr_db:>8.3f}"
+            row = f"{report.folder:<12} {len(report.rows):>6} {protocol.name:<18} {mean.psnr_db:>8.3f}"
             click.echo(row + (f" {mean.ssim:>7.4f}" if with_ssim else ""))

@@ -1,26 +1,38 @@
 """Benchmarks: a function from image to image, judged on a folder of ground truth.
 
-A torch network, a model file and plain bicubic all come through this one door.
+    files ─► inputs (several at a time) ─► what is judged (one at a time) ─► scores (several at a time) ─► report
+
+A torch network, a model file and plain bicubic all come through this one door. Every image is scored by one thread, and
+rows stand in the order of file names: the same inputs give the same digits on any number of threads.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from statistics import fmean
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from pocketsr.errors import DataError, SettingError
+from pocketsr.evaluate.inputs import Item, find_files, load_item, remarks
 from pocketsr.evaluate.protocol import Protocol, Scores
-from pocketsr.image import FORMATS, list_images, read_image, resize_bicubic
+from pocketsr.image import FORMATS, resize_bicubic
 
-#: uint8 ``(H, W, 3)`` RGB to uint8 ``(scale·H, scale·W, 3)``.
-Upscale: TypeAlias = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]
+#: uint8 ``(H, W, 3)`` RGB to ``(scale·H, scale·W, 3)``, uint8, or float in 0..255 which the protocol rounds.
+Upscale: TypeAlias = Callable[[npt.NDArray[np.uint8]], npt.NDArray[Any]]
+#: Output and ground truth, uint8 ``(H, W, 3)``, to a figure.
+Measure: TypeAlias = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.uint8]], float]
+_Row: TypeAlias = tuple[str, Mapping[str, Scores]]
 
 #: The benchmark folders of published tables, in the tables' order.
 BENCHMARKS = ("Set5", "Set14", "BSD100", "Urban100", "DIV2K")
@@ -34,16 +46,19 @@ class Report:
         folder: Name of the folder of ground truth.
         scale: Factor.
         rows: Scores by image name, by protocol name.
+        digest: Of all ground truth: names and pixels.
+        remarks: What is odd about the folder, in words.
     """
 
     folder: str
     scale: int
     rows: Mapping[str, Mapping[str, Scores]]
+    digest: str = ""
+    remarks: tuple[str, ...] = ()
 
     def mean(self, protocol: str) -> Scores:
         """Return the mean over images under a protocol."""
-        scores = [row[protocol] for row in self.rows.values()]
-        return Scores(fmean(score.psnr_db for score in scores), fmean(score.ssim for score in scores))
+        return Scores.mean([row[protocol] for row in self.rows.values()])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dictionaries and numbers for JSON: means first, then every image.
@@ -53,6 +68,8 @@ class Report:
         protocols = next(iter(self.rows.values())) if self.rows else ()
         return {
             "folder": self.folder,
+            "sha256": self.digest,
+            "remarks": list(self.remarks),
             "scale": self.scale,
             "images": len(self.rows),
             "means": {name: _plain(self.mean(name)) for name in protocols},
@@ -88,74 +105,157 @@ def evaluate(
     scale: int,
     protocols: Sequence[Protocol],
     with_ssim: bool = True,
+    measures: Mapping[str, Measure] | None = None,
+    workers: int | None = None,
+    cache: Path | None = None,
     on_image: Callable[[int, int], None] | None = None,
+    on_output: Callable[[Item, Protocol, npt.NDArray[Any]], None] | None = None,
 ) -> Report:
     """Judge a function on every image of a folder.
 
     Args:
-        upscale: What to judge. It is called once for each image and way of making its input.
-        folder: High-resolution images. Grey ones are judged as RGB with equal channels.
+        upscale: What to judge. It is called once for each image and way of making its input, one at a time.
+        folder: High-resolution images, or pairs (``find_files``). Grey ones are judged as RGB with equal channels.
         scale: Factor.
         protocols: How inputs are made and outputs compared; one pass of the images serves all.
         with_ssim: Compute structural similarity too (slower).
+        measures: More figures, by name: functions of output and ground truth, both uint8 ``(H, W, 3)`` without the
+            protocol's border.
+        workers: Threads that read and score beside; all processors if left out. Of no influence on the result.
+        cache: Folder where inputs are kept, by content and way of making; None keeps none.
         on_image: Called with (images done, images in all).
+        on_output: Called with each image, protocol, and what came of the protocol's input.
 
     Raises:
-        SettingError: The function gives an image of another size or type.
+        SettingError: The function gives an image of another size or type, or a protocol is not for it.
         DataError: The folder is missing or has no images, or an image is too small for a protocol.
         ImageFileError: An image cannot be read.
     """
     if not protocols:
         raise SettingError("at least one protocol is needed to judge by")
+    files = find_files(folder, scale)
+    count = workers or os.cpu_count() or 1
     rows: dict[str, Mapping[str, Scores]] = {}
-    files = list_images(folder)
-    for done, file in enumerate(files, 1):
-        photo = read_image(file).pixels
-        row: dict[str, Scores] = {}
-        for degradation in dict.fromkeys(protocol.degradation for protocol in protocols):
-            sharing = [protocol for protocol in protocols if protocol.degradation == degradation]
-            try:
-                low, truth = sharing[0].degrade(photo, scale)
-            except SettingError as error:
-                raise DataError(f"{file}: {error}; take it out of the folder") from error
-            output = upscale(low)
-            if output.shape != truth.shape or output.dtype != np.uint8:
-                raise SettingError(
-                    f"{file.name}: from {low.shape} uint8 {truth.shape} was expected back, "
-                    f"{output.dtype} {output.shape} came; is the scale {scale}?"
-                )
-            for protocol in sharing:
-                try:
-                    row[protocol.name] = protocol.score(output, truth, scale=scale, with_ssim=with_ssim)
-                except SettingError as error:
-                    raise DataError(f"{file}: {error}; take it out of the folder") from error
-        rows[file.name] = row
-        if on_image is not None:
-            on_image(done, len(files))
-    return Report(folder.name, scale, rows)
+    sizes, digests = [], []
+    with ThreadPoolExecutor(count) as pool:
+        scoring: deque[Future[_Row]] = deque()
+
+        def finish() -> None:
+            name, row = scoring.popleft().result()
+            rows[name] = row
+            if on_image is not None:
+                on_image(len(rows), len(files))
+
+        loads = (partial(load_item, high, low, scale, protocols, cache) for high, low in files)
+        try:
+            for item in _ahead(pool, loads, count + 1):
+                outputs = _outputs(upscale, item, scale, protocols)
+                if on_output is not None:
+                    for protocol in protocols:
+                        on_output(item, protocol, outputs[protocol.name])
+                scoring.append(pool.submit(_scored, item, outputs, protocols, scale, with_ssim, measures or {}))
+                sizes.append(item.size)
+                digests.append(f"{item.name} {item.digest}")
+                if len(scoring) > count + 1:
+                    finish()
+            while scoring:
+                finish()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    digest = hashlib.sha256("\n".join(digests).encode()).hexdigest()
+    return Report(folder.name, scale, rows, digest, tuple(remarks(folder.name, sizes)))
 
 
-def bicubic(scale: int, *, like: Literal["matlab", "opencv"] = "matlab") -> Upscale:
-    """Return bicubic upscaling as a function to judge: the baseline of every table.
+@dataclasses.dataclass(frozen=True)
+class Bicubic:
+    """Bicubic upscaling as a function to judge: the baseline of every table.
 
-    Args:
+    Attributes:
         scale: Factor.
-        like: ``matlab`` has a = −0.5 and rounds after each pass. ``opencv``, which torch follows, has a = −0.75 and
-            rounds once; it is 0.2 to 0.3 dB better, so a table's "bicubic" means little until one knows whose.
+        like: ``matlab`` has a = −0.5 and rounds after each pass. ``opencv``, which torch follows, has a = −0.75,
+            repeats the last pixels at the border and rounds once; it is 0.2 to 0.3 dB better, so a table's "bicubic"
+            means little until one knows whose.
 
-    >>> bicubic(3)(np.zeros((4, 5, 3), np.uint8)).shape
+    >>> Bicubic(3)(np.zeros((4, 5, 3), np.uint8)).shape
     (12, 15, 3)
     """
 
-    def upscale(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        height, width = image.shape[0] * scale, image.shape[1] * scale
-        if like == "matlab":
-            return resize_bicubic(image, height, width)
-        enlarged = resize_bicubic(image.astype(np.float32), height, width, a=-0.75)
+    scale: int
+    like: Literal["matlab", "opencv"] = "matlab"
+
+    def __call__(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Return the image ``scale`` times as large."""
+        return self.stretched(image, (image.shape[0] * self.scale, image.shape[1] * self.scale))
+
+    def stretched(self, image: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+        """Return the image at a size, both sides stretched as that needs."""
+        if self.like == "matlab":
+            return resize_bicubic(image, *size)
+        enlarged = resize_bicubic(image.astype(np.float32), *size, a=-0.75, border="edge")
         return np.clip(np.rint(enlarged), 0, 255).astype(np.uint8)
 
-    return upscale
+
+def bicubic(scale: int, *, like: Literal["matlab", "opencv"] = "matlab") -> Bicubic:
+    """Return bicubic upscaling as a function to judge."""
+    return Bicubic(scale, like)
+
+
+def _ahead(pool: ThreadPoolExecutor, jobs: Iterator[Callable[[], Item]], count: int) -> Iterator[Item]:
+    """Yield results in order, with so many jobs at work before they are asked for, and no more."""
+    waiting = deque(pool.submit(job) for job in islice(jobs, count))
+    while waiting:
+        item = waiting.popleft().result()
+        waiting.extend(pool.submit(job) for job in islice(jobs, 1))
+        yield item
+
+
+def _outputs(upscale: Upscale, item: Item, scale: int, protocols: Sequence[Protocol]) -> dict[str, npt.NDArray[Any]]:
+    """Return what is made of each protocol's input, by protocol name."""
+    made: dict[int, npt.NDArray[Any]] = {}
+    for protocol in protocols:
+        low, truth = item.inputs[protocol.name]
+        if id(low) in made:
+            continue
+        if protocol.fit == "stretch":
+            if not isinstance(upscale, Bicubic):
+                raise SettingError(f"protocol {protocol.name!r} judges bicubic only: it stretches its output")
+            made[id(low)] = upscale.stretched(low, (truth.shape[0], truth.shape[1]))
+            continue
+        output = upscale(low)
+        if output.shape != truth.shape or not (output.dtype == np.uint8 or output.dtype.kind == "f"):
+            raise SettingError(
+                f"{item.name}: from {low.shape} uint8 {truth.shape} was expected back, "
+                f"{output.dtype} {output.shape} came; is the scale {scale}?"
+            )
+        made[id(low)] = output
+    return {protocol.name: made[id(item.inputs[protocol.name][0])] for protocol in protocols}
+
+
+def _scored(
+    item: Item,
+    outputs: Mapping[str, npt.NDArray[Any]],
+    protocols: Sequence[Protocol],
+    scale: int,
+    with_ssim: bool,
+    measures: Mapping[str, Measure],
+) -> _Row:
+    row: dict[str, Scores] = {}
+    found: dict[object, dict[str, float]] = {}
+    for protocol in protocols:
+        output, truth = outputs[protocol.name], item.inputs[protocol.name][1]
+        try:
+            scores = protocol.score(output, truth, scale=scale, with_ssim=with_ssim)
+            key = id(output), protocol.rounding, protocol.border
+            if key not in found:
+                both = protocol.compared(output, scale=scale), protocol.compared(truth, scale=scale)
+                found[key] = {name: measure(*both) for name, measure in measures.items()}
+        except SettingError as error:
+            raise DataError(f"{item.name}: {error}; take it out of the folder") from error
+        row[protocol.name] = dataclasses.replace(scores, more=found[key])
+    return item.name, row
 
 
 def _plain(scores: Scores) -> dict[str, float | None]:
-    return {name: value if math.isfinite(value) else None for name, value in dataclasses.asdict(scores).items()}
+    figures = {"psnr_db": scores.psnr_db, "ssim": scores.ssim, **scores.more}
+    return {name: value if math.isfinite(value) else None for name, value in figures.items()}

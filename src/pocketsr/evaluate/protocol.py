@@ -7,21 +7,42 @@ ground truth ── degradation ──> low resolution ──> what is judged �
 from __future__ import annotations
 
 import dataclasses
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from importlib import resources
+from statistics import fmean
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
+from pocketsr.choice import Choice
 from pocketsr.errors import SettingError, UnknownNameError
 from pocketsr.evaluate.metrics import psnr, ssim_gaussian, ssim_uniform
-from pocketsr.image import crop_to_multiple, downscale, rgb_to_luma, rgb_to_y
+from pocketsr.image import crop_to_multiple, degrade, rgb_to_luma, rgb_to_y
+from pocketsr.image.degrade import BICUBIC
 
-Channels = Literal["rgb", "studio_y", "full_y"]
+Channels = Literal["rgb", "studio_y", "full_y", "edsr_y", "swapped_y"]
 Rounding = Literal["nearest", "down"]
-Degradation = Literal["matlab_bicubic"]
+Fit = Literal["crop", "resize", "stretch"]
 Ssim = Literal["gaussian", "uniform"]
 
 _Pixels = npt.NDArray[np.uint8]
+
+
+def _edsr_y(image: _Pixels) -> npt.NDArray[np.float64]:
+    """Return EDSR's luma, unrounded; 65.738 is a misprint of 64.738 that was copied often."""
+    return np.asarray(16 + image.astype(np.float64) @ (np.array([65.738, 129.057, 25.064]) / 256))
+
+
+#: Brightness of uint8 RGB ``(H, W, 3)``.
+_LUMA: Mapping[Channels, Callable[[_Pixels], npt.NDArray[np.float64]]] = {
+    "studio_y": rgb_to_y,
+    "full_y": rgb_to_luma,
+    "edsr_y": _edsr_y,
+    "swapped_y": lambda image: rgb_to_y(image[..., ::-1]),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,10 +52,22 @@ class Scores:
     Attributes:
         psnr_db: Peak signal-to-noise ratio in dB, higher is better; infinite for equal images.
         ssim: Structural similarity, higher is better; NaN where it was not asked for.
+        more: Other figures that were asked for, by name.
     """
 
     psnr_db: float
     ssim: float
+    more: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    @staticmethod
+    def mean(scores: Sequence[Scores]) -> Scores:
+        """Return the mean of each figure."""
+        names = scores[0].more
+        return Scores(
+            fmean(one.psnr_db for one in scores),
+            fmean(one.ssim for one in scores),
+            {name: fmean(one.more[name] for one in scores) for name in names},
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,14 +76,20 @@ class Protocol:
 
     Attributes:
         name: Name to ask for.
-        channels: ``rgb``; ``studio_y`` is BT.601 luma 16..235 rounded to whole levels; ``full_y`` is luma 0..255.
+        channels: ``rgb``; ``studio_y`` is BT.601 luma 16..235 rounded to whole levels; ``full_y`` is luma 0..255;
+            ``edsr_y`` is studio luma by EDSR's constants, not rounded; ``swapped_y`` is ``studio_y`` with red and blue
+            in each other's place.
         border: Pixels left out at each side, or ``"scale"`` for as many as the scale.
         rounding: How outputs that are not whole numbers become 8-bit before they are compared: ``nearest`` (halves to
             even), or ``down``, as files are written by code that forgets to round. Both clip to 0..255.
-        degradation: How inputs are made. ``matlab_bicubic``: ground truth cropped to a multiple of the scale, shrunk as
-            MATLAB's ``imresize`` does.
+        degradation: How inputs are made from the ground truth, step by step, as in training.
+        fit: Ground truth whose sides are no multiple of the scale is cropped at the bottom and right (``crop``),
+            resized by Pillow's bicubic to the next lower multiple (``resize``), or compared whole with what is
+            stretched over it (``stretch``), although the input was made of the cropped part.
         ssim: Window of the structural similarity: ``gaussian`` 11×11 σ 1.5, or ``uniform`` 7×7 with sample covariance.
         source: Whose tables use it.
+        note: What to know about it, in words.
+        aliases: Other names it goes by.
     """
 
     name: str
@@ -59,7 +98,15 @@ class Protocol:
     ssim: Ssim
     source: str
     rounding: Rounding = "nearest"
-    degradation: Degradation = "matlab_bicubic"
+    degradation: tuple[Choice, ...] = BICUBIC
+    fit: Fit = "crop"
+    note: str = ""
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[tuple[Choice, ...], Fit]:
+        """What decides the inputs: protocols that agree in it share them."""
+        return self.degradation, self.fit
 
     def degrade(self, truth: _Pixels, scale: int) -> tuple[_Pixels, _Pixels]:
         """Return the low-resolution input, and the ground truth that its enlargement is compared with.
@@ -69,7 +116,8 @@ class Protocol:
             scale: Factor.
 
         Returns:
-            uint8 ``(h, w, 3)`` and uint8 ``(scale·h, scale·w, 3)``.
+            uint8 ``(h, w, 3)``, and uint8 ``(scale·h, scale·w, 3)``, or the whole ground truth where ``fit`` is
+            ``stretch``.
 
         Raises:
             SettingError: The image is smaller than one low-resolution pixel.
@@ -82,7 +130,15 @@ class Protocol:
             raise SettingError(
                 f"an image of {truth.shape[0]}×{truth.shape[1]} pixels is too small to be shrunk by {scale}"
             )
-        return downscale(truth, scale), crop_to_multiple(truth, scale)
+        compared = self.truth(truth, scale)
+        source = crop_to_multiple(compared, scale)
+        return degrade(source, scale, self.degradation, np.random.default_rng(0)), compared
+
+    def truth(self, photo: _Pixels, scale: int) -> _Pixels:
+        """Return what an enlargement is compared with, without making its input."""
+        if self.fit == "stretch":
+            return photo
+        return _resized(photo, scale) if self.fit == "resize" else crop_to_multiple(photo, scale)
 
     def score(self, image: npt.NDArray[Any], truth: _Pixels, *, scale: int, with_ssim: bool = True) -> Scores:
         """Compare an output with its ground truth.
@@ -104,41 +160,59 @@ class Protocol:
             raise SettingError(
                 f"an output of the shape of its ground truth, {truth.shape}, is needed, not {image.shape}"
             )
-        border = scale if self.border == "scale" else self.border
-        left, right = (self._prepared(pixels, border) for pixels in (self._as_bytes(image), truth))
+        left, right = (self._in_channels(self.compared(pixels, scale=scale)) for pixels in (image, truth))
         similarity = ssim_gaussian if self.ssim == "gaussian" else ssim_uniform
         return Scores(psnr(left, right), similarity(left, right) if with_ssim else float("nan"))
 
-    def _as_bytes(self, image: npt.NDArray[Any]) -> _Pixels:
-        if image.dtype == np.uint8:
-            return image
-        whole = np.rint(image) if self.rounding == "nearest" else np.floor(image)
-        result: _Pixels = np.clip(whole, 0, 255).astype(np.uint8)
-        return result
+    def compared(self, image: npt.NDArray[Any], *, scale: int) -> _Pixels:
+        """Return the part of an image that is compared, as bytes: uint8 ``(H, W, 3)`` without the border.
 
-    def _prepared(self, image: _Pixels, border: int) -> npt.NDArray[Any]:
+        Raises:
+            SettingError: Too little is left inside the border.
+        """
+        border = scale if self.border == "scale" else self.border
         height, width = image.shape[:2]
         if min(height, width) <= 2 * border:
             raise SettingError(
                 f"protocol {self.name!r} leaves out {border} pixels at each side; nothing is left of {height}×{width}"
             )
         inner = image[border : height - border, border : width - border]
-        if self.channels == "rgb":
+        if inner.dtype == np.uint8:
             return inner
-        return rgb_to_y(inner) if self.channels == "studio_y" else rgb_to_luma(inner)
+        whole = np.rint(inner) if self.rounding == "nearest" else np.floor(inner)
+        result: _Pixels = np.clip(whole, 0, 255).astype(np.uint8)
+        return result
+
+    def _in_channels(self, image: _Pixels) -> npt.NDArray[Any]:
+        return image if self.channels == "rgb" else _LUMA[self.channels](image)
 
 
-PROTOCOLS: tuple[Protocol, ...] = (
-    # The paper prints no SSIM for its own tables; the window is our choice.
-    Protocol(name="abpn", channels="rgb", border=1, ssim="gaussian", source="ABPN tables 2-4 (authors' solver)"),
-    Protocol(name="scsrn", channels="rgb", border=0, ssim="uniform", source="SCSRN table 2 (models)"),
-    Protocol(name="classic", channels="studio_y", border="scale", ssim="gaussian", source="CARN, IMDN and most papers"),
-    Protocol(name="luma", channels="full_y", border=0, ssim="uniform", source="LRSRN's PSNR(Y)"),
-)
+def _resized(image: _Pixels, multiple: int) -> _Pixels:
+    """Return an image at the next lower multiple on both sides, by Pillow's bicubic."""
+    height, width = (side // multiple * multiple for side in image.shape[:2])
+    if (height, width) == image.shape[:2]:
+        return image
+    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _load() -> tuple[Protocol, ...]:
+    text = resources.files("pocketsr.evaluate").joinpath("protocols.toml").read_text(encoding="utf-8")
+    return tuple(_protocol(values) for values in tomllib.loads(text)["protocols"])
+
+
+def _protocol(values: dict[str, Any]) -> Protocol:
+    values["aliases"] = tuple(values.get("aliases", ()))
+    if "degradation" in values:
+        steps = values["degradation"]
+        values["degradation"] = tuple(Choice(name=one) if isinstance(one, str) else Choice(**one) for one in steps)
+    return Protocol(**values)
+
+
+PROTOCOLS: tuple[Protocol, ...] = _load()
 
 
 def find_protocol(name: str) -> Protocol:
-    """Return the protocol of that name.
+    """Return the protocol of that name or alias.
 
     Raises:
         UnknownNameError: There is none.
@@ -147,6 +221,7 @@ def find_protocol(name: str) -> Protocol:
     1
     """
     for protocol in PROTOCOLS:
-        if protocol.name == name:
+        if name == protocol.name or name in protocol.aliases:
             return protocol
-    raise UnknownNameError.among("protocol", name, (protocol.name for protocol in PROTOCOLS))
+    names = (name for protocol in PROTOCOLS for name in (protocol.name, *protocol.aliases))
+    raise UnknownNameError.among("protocol", name, names)

@@ -1,4 +1,4 @@
-"""Photos in and out, colour, resizing, degrading, in 8-bit RGB, and folders of them. Knows no networks or model files."""
+"""Photos in and out, colour, resizing and degrading in 8-bit RGB, and folders of photos. Knows no networks."""
 
 from pocketsr.image.colour import rgb_to_grey, rgb_to_luma, rgb_to_y
 from pocketsr.image.degrade import DEGRADATIONS, check_degradation, degrade, make_degradation

@@ -9,7 +9,7 @@ a = −0.75: that is a keyword here. Knows nothing of files, colour or networks.
 from __future__ import annotations
 
 import math
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,17 @@ import numpy.typing as npt
 from pocketsr.errors import SettingError
 
 _Pixels = TypeVar("_Pixels", np.uint8, np.uint16, np.float32, np.float64)
+Border = Literal["mirror", "edge"]
 
 
 def resize_bicubic(
-    image: npt.NDArray[_Pixels], height: int, width: int, *, antialias: bool = True, a: float = -0.5
+    image: npt.NDArray[_Pixels],
+    height: int,
+    width: int,
+    *,
+    antialias: bool = True,
+    a: float = -0.5,
+    border: Border = "mirror",
 ) -> npt.NDArray[_Pixels]:
     """Resize an image to ``height`` × ``width`` pixels, as MATLAB's ``imresize(image, [height width], 'bicubic')``.
 
@@ -31,6 +38,8 @@ def resize_bicubic(
         width: Columns of the result, at least 1.
         antialias: Stretch the kernel when shrinking. MATLAB's default.
         a: Slope of the kernel at distance 1; −0.5 is MATLAB's and Pillow's, −0.75 OpenCV's and torch's.
+        border: What lies beyond the image: its mirror image as in MATLAB, or its last pixels (``edge``) as in OpenCV
+            and torch.
 
     Returns:
         An array of the same dtype and number of channels.
@@ -51,7 +60,7 @@ def resize_bicubic(
     sizes = {0: height, 1: width}
     # MATLAB takes the axis that shrinks most first; on 8-bit images the rounding in between makes the order visible.
     for axis in sorted(sizes, key=lambda axis: sizes[axis] / image.shape[axis]):
-        image = _resize_axis(image, axis, sizes[axis], antialias, a)
+        image = _resize_axis(image, axis, sizes[axis], antialias, a, border)
     return image
 
 
@@ -79,10 +88,12 @@ def crop_to_multiple(image: npt.NDArray[_Pixels], multiple: int) -> npt.NDArray[
     return image[: height - height % multiple, : width - width % multiple]
 
 
-def _resize_axis(image: npt.NDArray[_Pixels], axis: int, size: int, antialias: bool, a: float) -> npt.NDArray[_Pixels]:
+def _resize_axis(
+    image: npt.NDArray[_Pixels], axis: int, size: int, antialias: bool, a: float, border: Border
+) -> npt.NDArray[_Pixels]:
     if image.shape[axis] == size:
         return image
-    weights, indices = _contributions(image.shape[axis], size, antialias, a)
+    weights, indices = _contributions(image.shape[axis], size, antialias, a, border)
     shape = [1] * image.ndim
     shape[axis] = size
     dtype: type[np.floating[Any]] = np.float64 if image.dtype == np.float64 else np.float32
@@ -97,7 +108,7 @@ def _resize_axis(image: npt.NDArray[_Pixels], axis: int, size: int, antialias: b
 
 
 def _contributions(
-    size_in: int, size_out: int, antialias: bool, a: float
+    size_in: int, size_out: int, antialias: bool, a: float, border: Border
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]:
     """Return for each output position the input positions it looks at and their weights, both ``(size_out, taps)``."""
     scale = size_out / size_in
@@ -109,8 +120,12 @@ def _contributions(
     positions = left[:, None] + np.arange(math.ceil(support) + 2)
     weights = stretch * _keys(stretch * (centre[:, None] - positions), a)
     weights /= weights.sum(axis=1, keepdims=True)
-    mirror = np.concatenate([np.arange(size_in), np.arange(size_in - 1, -1, -1)])
-    indices = mirror[np.mod(positions.astype(np.intp) - 1, 2 * size_in)]
+    places = positions.astype(np.intp) - 1
+    if border == "edge":
+        indices = np.clip(places, 0, size_in - 1)
+    else:
+        mirror = np.concatenate([np.arange(size_in), np.arange(size_in - 1, -1, -1)])
+        indices = mirror[np.mod(places, 2 * size_in)]
     used = np.any(weights != 0, axis=0)
     return weights[:, used], indices[:, used]
 
