@@ -67,7 +67,7 @@ class SettingError(PocketsrError):
 
 
 class DataError(PocketsrError):
-    """A folder of images is empty, missing or laid out wrongly."""
+    """A folder of images is empty, missing or laid out wrongly; a record of an evaluation is none."""
 
 
 class CheckpointError(PocketsrError):
