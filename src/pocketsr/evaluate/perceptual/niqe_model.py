@@ -5,8 +5,7 @@ The published one comes from 125 photographs. Values by two models are not compa
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy.typing as npt
 from pocketsr.errors import DataError, ModelFileError, SettingError
 from pocketsr.evaluate.perceptual.matlab_file import read_matlab_file
 from pocketsr.evaluate.perceptual.niqe import BLOCK, FIGURES, NiqeModel, figures, luma, normalised, statistics
+from pocketsr.evaluate.perceptual.weight_files import read_weights
 
 #: Names of mean and covariance: of the ports' ``.npz`` files, which ours are like, and of the authors' ``.mat``.
 _NAMES = (("mu_pris_param", "cov_pris_param"), ("mu_prisparam", "cov_prisparam"))
@@ -90,7 +90,7 @@ def read_niqe_model(path: Path) -> NiqeModel:
     """
     if not path.is_file():
         raise ModelFileError(f"there is no NIQE model {path}")
-    arrays = read_matlab_file(path) if path.suffix == ".mat" else _read_npz(path)
+    arrays = read_matlab_file(path) if path.suffix == ".mat" else read_weights(path)
     for names in _NAMES:
         if all(name in arrays for name in names):
             mean, covariance = (np.asarray(arrays[name], np.float64) for name in names)
@@ -106,11 +106,3 @@ def read_niqe_model(path: Path) -> NiqeModel:
     raise ModelFileError(
         f"{path} is no NIQE model: {_NAMES[0][0]} and {_NAMES[0][1]} are needed, not {', '.join(arrays) or 'nothing'}"
     )
-
-
-def _read_npz(path: Path) -> Mapping[str, npt.NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
-        raise ModelFileError(f"{path} cannot be read as .npz: {error}") from error
