@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pocketsr.errors import SettingError
+from pocketsr.evaluate.windows import filter_inside, gaussian
 
 _Image: TypeAlias = npt.NDArray[Any]
 _Float: TypeAlias = npt.NDArray[np.float64]
@@ -72,9 +73,7 @@ def ssim_gaussian(image: _Image, truth: _Image, *, data_range: float = 255.0) ->
     >>> ssim_gaussian(np.zeros((11, 11)), np.zeros((11, 11)))
     1.0
     """
-    offsets = np.arange(-_GAUSSIAN_RADIUS, _GAUSSIAN_RADIUS + 1)
-    window = np.exp(-0.5 * (offsets / _GAUSSIAN_SIGMA) ** 2)
-    return _ssim(image, truth, data_range, window / window.sum(), 1.0)
+    return _ssim(image, truth, data_range, gaussian(_GAUSSIAN_RADIUS, _GAUSSIAN_SIGMA), 1.0)
 
 
 def ssim_uniform(image: _Image, truth: _Image, *, data_range: float = 255.0) -> float:
@@ -123,34 +122,15 @@ def _ssim(image: _Image, truth: _Image, data_range: float, window: _Float, sampl
     for top in range(0, places, rows):
         band = slice(top, min(top + rows, places) + side - 1)
         x, y = image[band].astype(np.float64), truth[band].astype(np.float64)
-        mean_x, mean_y = _filter(x, window), _filter(y, window)
+        mean_x, mean_y = filter_inside(x, window), filter_inside(y, window)
         product, squares = mean_x * mean_y, mean_x * mean_x + mean_y * mean_y
-        covariance = sample * (_filter(x * y, window) - product)
+        covariance = sample * (filter_inside(x * y, window) - product)
         # Only the sum of the two variances is ever used: one map to filter instead of two.
-        variances = sample * (_filter(x * x + y * y, window) - squares)
+        variances = sample * (filter_inside(x * x + y * y, window) - squares)
         similarity = (2 * product + c1) * (2 * covariance + c2) / ((squares + c1) * (variances + c2))
         total += float(similarity.sum())
         count += similarity.size
     return total / count
-
-
-def _filter(x: _Float, window: _Float) -> _Float:
-    """Filter rows and columns with a symmetric window of odd length, where it fits entirely."""
-    for axis in (0, 1):
-        size = x.shape[axis] - len(window) + 1
-
-        def shifted(offset: int, x: _Float = x, axis: int = axis, size: int = size) -> _Float:
-            return x[offset : offset + size] if axis == 0 else x[:, offset : offset + size]
-
-        last = len(window) - 1
-        result = window[last // 2] * shifted(last // 2)
-        pair = np.empty_like(result)
-        for offset in range(last // 2):
-            np.add(shifted(offset), shifted(last - offset), out=pair)
-            pair *= window[offset]
-            result += pair
-        x = result
-    return x
 
 
 def _require_equal_shapes(image: _Image, truth: _Image) -> None:
