@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
 import subprocess
@@ -11,18 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pocketsr.cli.circumstances import processor
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-
-
-def processor() -> str:
-    """Return the processor's name and the cores this process may use."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        found = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text())
-        name = found.group(1).strip() if found else name
-    return f"{name}, {len(os.sched_getaffinity(0))} cores"
 
 
 def circumstances() -> dict[str, Any]:
