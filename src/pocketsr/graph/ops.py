@@ -72,15 +72,20 @@ class Conv2D(Op):
 
     @property
     def is_copy(self) -> bool:
-        """Whether each output channel is one of the input's: 1×1, a single one in each row, no bias. Float only."""
-        if self.weight.shape[1:3] != (1, 1) or np.any(self.bias) or self.groups != 1 or self.weight_scale is not None:
+        """Whether each output channel is one of the input's: 1×1, a single one in each row, no bias, nothing cut off.
+
+        In integers a one is a step of weight and scale together; 127 is what ours have.
+        """
+        if self.weight.shape[1:3] != (1, 1) or np.any(self.bias) or self.groups != 1 or self.activation != "none":
             return False
-        rows = self.weight.reshape(len(self.weight), -1)
+        rows = self.weight.reshape(len(self.weight), -1).astype(np.float64)
+        if self.weight_scale is not None:
+            rows = np.round(rows * self.multiplier()[:, None], 6)
         return bool(np.all(np.isin(rows, (0, 1))) and np.all(rows.sum(axis=1) == 1))
 
     def parameter_count(self) -> int:
-        """Return weights plus biases."""
-        return int(self.weight.size + self.bias.size)
+        """Return weights plus biases, which a mere copy of channels has none of."""
+        return 0 if self.is_copy else int(self.weight.size + self.bias.size)
 
     def check(self) -> None:
         """Compare shapes and dtypes with the values at both ends."""

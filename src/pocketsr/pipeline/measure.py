@@ -35,7 +35,7 @@ class Row:
     """What was measured of a network after a step.
 
     Attributes:
-        parameters: Weights and biases in the file, those that places share counted at each; without a file, of the
+        parameters: Weights and biases in the file, those that places share counted at each, copies not; without, of the
             folded network.
         gmacs: Multiply-accumulates for one image of the ruler's size, in thousand millions.
         precision: Of the file that was run; ``float32`` or ``int8``, or ``torch`` where there can be no file.
