@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pocketsr.errors import ModelFileError
-from pocketsr.evaluate.perceptual.layers import Maps, convolve, max_pool, relu
+from pocketsr.evaluate.perceptual.layers import Maps, convolve, max_pool, relu, smooth_pool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +64,12 @@ class Pool:
     is_ceil: bool = False
 
 
-Layer: TypeAlias = Convolution | Fire | Pool
+@dataclasses.dataclass(frozen=True)
+class SmoothPool:
+    """Halving by the root of a weighted mean of squares over 3×3 values, as DISTS puts in the place of ``Pool``."""
+
+
+Layer: TypeAlias = Convolution | Fire | Pool | SmoothPool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,7 +184,7 @@ def prepare_weights(network: FeatureNetwork, weights: Mapping[str, npt.NDArray[A
         elif isinstance(layer, Fire):
             few = take(f"{layer.key}.squeeze", channels)
             channels = take(f"{layer.key}.expand1x1", few) + take(f"{layer.key}.expand3x3", few)
-        if not isinstance(layer, Pool) and layer.is_tap and channels != (wanted := next(widths)):
+        if isinstance(layer, Convolution | Fire) and layer.is_tap and channels != (wanted := next(widths)):
             raise ModelFileError(f"{layer.key} gives {channels} channels, not {wanted}; {network.source} is needed")
     return prepared
 
@@ -201,6 +206,9 @@ def extract(network: FeatureNetwork, weights: Mapping[str, Maps], x: Maps) -> It
     for layer in network.layers:
         if isinstance(layer, Pool):
             x = max_pool(x, layer.side, layer.stride, is_ceil=layer.is_ceil)
+            continue
+        if isinstance(layer, SmoothPool):
+            x = smooth_pool(x)
             continue
         if isinstance(layer, Convolution):
             x = _convolved(weights, layer.key, x, layer.stride, layer.padding)

@@ -127,6 +127,24 @@ def max_pool(x: Maps, side: int, stride: int, *, is_ceil: bool = False) -> Maps:
     return result
 
 
+def smooth_pool(x: Maps) -> Maps:
+    """Halve by the root of a weighted mean of squares: 3×3 values that weigh ½, 1, ½ on each axis.
+
+    Args:
+        x: float32 ``(C, H, W)``.
+
+    Returns:
+        float32 ``(C, ⌈H/2⌉, ⌈W/2⌉)``.
+
+    >>> smooth_pool(np.ones((1, 5, 5), np.float32))[0, 1, 1].round(4).tolist()
+    1.0
+    """
+    axis = np.array([0.25, 0.5, 0.25], np.float32)
+    window = np.broadcast_to(np.outer(axis, axis), (len(x), 3, 3))
+    result: Maps = np.sqrt(convolve_depthwise(x * x, window, stride=2) + np.float32(1e-12))
+    return result
+
+
 def _require_room(x: Maps, height: int, width: int) -> None:
     if x.shape[1] < height or x.shape[2] < width:
         raise SettingError(
