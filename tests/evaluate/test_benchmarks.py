@@ -117,7 +117,8 @@ def test_the_number_of_workers_does_not_show(folder: Path, workers: int) -> None
 def test_more_figures_are_taken_inside_the_border_and_averaged(folder: Path) -> None:
     seen: list[tuple[int, ...]] = []
 
-    def levels(output: np.ndarray, truth: np.ndarray) -> float:
+    def levels(output: np.ndarray, truth: np.ndarray, name: str) -> float:
+        assert name.endswith(".png")
         seen.append(output.shape)
         return float(np.abs(output.astype(int) - truth).max())
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from pocketsr.cli.resolve import Resolved
     from pocketsr.evaluate import Protocol, Report
+    from pocketsr.evaluate.benchmarks import Measuring
     from pocketsr.evaluate.inputs import Item
-    from pocketsr.evaluate.perceptual import Measure as Perceptual
+    from pocketsr.evaluate.perceptual.measure import Measure
     from pocketsr.evaluate.record import Latency, Record
 
 #: Low-resolution frame that is timed for the record, and how often.
@@ -87,7 +88,7 @@ def command(
             scale=found.scale,
             protocols=protocols,
             with_ssim=not no_ssim,
-            measures={name: measure.measure for name, measure in asked.items()},
+            measures={name: _measuring(measure, weights) for name, measure in asked.items()},
             cache=cache,
             on_output=None if save is None else _keeping(save / folder.name, protocols[0]),
         )
@@ -95,8 +96,8 @@ def command(
     ]
     for remark in (remark for report in reports for remark in report.remarks):
         click.echo(f"note: {remark}", err=True)
-    for name, reason in missing.items():
-        click.echo(f"no {name}: {reason}", err=True)
+    for reason in missing.values():
+        click.echo(f"note: {reason}", err=True)
     if output is not None:
         from pocketsr.evaluate.record import write_record
 
@@ -108,15 +109,19 @@ def command(
         _print_table(model, reports, protocols, list(asked), with_ssim=not no_ssim)
 
 
-def _measures(names: Sequence[str], weights: Path | None) -> tuple[dict[str, Perceptual], dict[str, str]]:
+def _measures(names: Sequence[str], weights: Path | None) -> tuple[dict[str, Measure], dict[str, str]]:
     """Return the metrics that can run, and for the others why not."""
     if not names:
         return {}, {}
-    from pocketsr.evaluate.perceptual import find_measure
+    from pocketsr.evaluate.perceptual.measures import find_measure
 
-    found = {name: find_measure(name, weights=weights) for name in names}
-    missing = {name: reason for name, measure in found.items() if (reason := measure.reason()) is not None}
+    found = {name: find_measure(name) for name in names}
+    missing = {name: reason for name, measure in found.items() if (reason := measure.reason(weights)) is not None}
     return {name: measure for name, measure in found.items() if name not in missing}, missing
+
+
+def _measuring(measure: Measure, weights: Path | None) -> Measuring:
+    return lambda output, truth, name: measure(output, truth, name=name, folder=weights)
 
 
 def _keeping(folder: Path, chosen: Protocol) -> Callable[[Item, Protocol, npt.NDArray[Any]], None]:
@@ -161,7 +166,7 @@ def _record(
     model: str,
     found: Resolved,
     reports: Sequence[Report],
-    asked: Mapping[str, Perceptual],
+    asked: Mapping[str, Measure],
     missing: Mapping[str, str],
     latency: Latency | None,
     output: Path,

@@ -30,8 +30,8 @@ from pocketsr.image import FORMATS, resize_bicubic
 
 #: uint8 ``(H, W, 3)`` RGB to ``(scale·H, scale·W, 3)``, uint8, or float in 0..255 which the protocol rounds.
 Upscale: TypeAlias = Callable[[npt.NDArray[np.uint8]], npt.NDArray[Any]]
-#: Output and ground truth, uint8 ``(H, W, 3)``, to a figure.
-Measure: TypeAlias = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.uint8]], float]
+#: Output and ground truth, uint8 ``(H, W, 3)``, and the image's name, to a figure.
+Measuring: TypeAlias = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.uint8], str], float]
 _Row: TypeAlias = tuple[str, Mapping[str, Scores]]
 
 #: The benchmark folders of published tables, in the tables' order.
@@ -105,7 +105,7 @@ def evaluate(
     scale: int,
     protocols: Sequence[Protocol],
     with_ssim: bool = True,
-    measures: Mapping[str, Measure] | None = None,
+    measures: Mapping[str, Measuring] | None = None,
     workers: int | None = None,
     cache: Path | None = None,
     on_image: Callable[[int, int], None] | None = None,
@@ -120,7 +120,7 @@ def evaluate(
         protocols: How inputs are made and outputs compared; one pass of the images serves all.
         with_ssim: Compute structural similarity too (slower).
         measures: More figures, by name: functions of output and ground truth, both uint8 ``(H, W, 3)`` without the
-            protocol's border.
+            protocol's border, and of the image's name.
         workers: Threads that read and score beside; all processors if left out. Of no influence on the result.
         cache: Folder where inputs are kept, by content and way of making; None keeps none.
         on_image: Called with (images done, images in all).
@@ -238,7 +238,7 @@ def _scored(
     protocols: Sequence[Protocol],
     scale: int,
     with_ssim: bool,
-    measures: Mapping[str, Measure],
+    measures: Mapping[str, Measuring],
 ) -> _Row:
     row: dict[str, Scores] = {}
     found: dict[object, dict[str, float]] = {}
@@ -249,7 +249,7 @@ def _scored(
             key = id(output), protocol.rounding, protocol.border
             if key not in found:
                 both = protocol.compared(output, scale=scale), protocol.compared(truth, scale=scale)
-                found[key] = {name: measure(*both) for name, measure in measures.items()}
+                found[key] = {name: measure(*both, item.name) for name, measure in measures.items()}
         except SettingError as error:
             raise DataError(f"{item.name}: {error}; take it out of the folder") from error
         row[protocol.name] = dataclasses.replace(scores, more=found[key])
