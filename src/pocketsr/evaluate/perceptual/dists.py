@@ -78,7 +78,7 @@ def dists(image: npt.NDArray[np.uint8], truth: npt.NDArray[np.uint8], model: Dis
     """Return the distance in structure and texture; lower is better, 0 for equal images.
 
     Args:
-        image: uint8 ``(H, W, 3)`` RGB, both sides at least 16, judged at its own size. The authors' script shrinks
+        image: uint8 ``(H, W, 3)`` RGB of any size, judged at that. The authors' script shrinks
             images to a shorter side of 256 pixels first: that is the caller's, where their values are to be met.
         truth: The same shape.
         model: From :func:`read_dists`.
