@@ -92,6 +92,10 @@ def test_equal_images_are_at_no_distance_and_shifted_noise_is_near(model: DistsM
     assert dists(moved, truth, model) < dists(np.full_like(truth, 128), truth, model)
 
 
+def test_a_single_pixel_can_be_judged(model: DistsModel) -> None:
+    assert dists(np.zeros((1, 1, 3), np.uint8), np.full((1, 1, 3), 255, np.uint8), model) > 0
+
+
 def test_other_files_and_images_are_refused(files: tuple[Path, Path], model: DistsModel) -> None:
     with pytest.raises(ModelFileError, match="alpha with 1475"):
         read_dists(files[0], files[0])

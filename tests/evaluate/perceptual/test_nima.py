@@ -100,6 +100,14 @@ def test_incomplete_weights_are_refused(name: str, value, message: str, tmp_path
         read_nima(tmp_path / "nima.npz")
 
 
+def test_the_smallest_image_is_what_the_docstring_says(tmp_path: Path) -> None:
+    np.savez(tmp_path / "nima.npz", **weights())
+    model = read_nima(tmp_path / "nima.npz")
+    assert 1 <= nima(np.zeros((32, 32, 3), np.uint8), model) <= 10
+    with pytest.raises(SettingError, match="too small"):
+        nima(np.zeros((31, 40, 3), np.uint8), model)
+
+
 def test_other_images_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "nima.npz", **weights())
     with pytest.raises(SettingError, match="uint8"):

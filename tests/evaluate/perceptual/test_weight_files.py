@@ -98,6 +98,27 @@ def test_files_cut_short_are_refused(name: str, tmp_path: Path) -> None:
             read_weights(file)
 
 
+@pytest.mark.parametrize("name", ["zip.pth", "a.safetensors", "a.npz"])
+def test_files_with_other_bytes_are_read_or_refused(name: str, tmp_path: Path) -> None:
+    file, state, random = tmp_path / name, {"weight": torch.ones(40)}, np.random.default_rng(0)
+    if file.suffix == ".npz":
+        np.savez(file, weight=np.ones(40))
+    elif file.suffix == ".safetensors":
+        save_file(state, file)
+    else:
+        torch.save(state, file)
+    whole, refused = file.read_bytes(), 0
+    for _ in range(150):
+        damaged = bytearray(whole)
+        damaged[random.integers(len(whole))] = random.integers(256)
+        file.write_bytes(damaged)
+        try:
+            assert isinstance(read_weights(file), dict)
+        except ModelFileError:
+            refused += 1
+    assert refused > 10
+
+
 def test_missing_files_other_forms_and_files_without_tensors_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="no file of weights"):
         read_weights(tmp_path / "none.npz")

@@ -48,9 +48,8 @@ def read_lpips(network: str, weights: Path, heads: Path) -> LpipsModel:
     """Read a model from its two files.
 
     Args:
-        network: ``squeeze``, ``alex`` or ``vgg``. SqueezeNet and the heads of AlexNet were read from the published
-            files; AlexNet's and VGG's own weights, and VGG's heads, were not at hand: those were tested with random
-            weights against torch.
+        network: ``squeeze``, ``alex`` or ``vgg``. Tested with SqueezeNet's published weights. AlexNet's and VGG-16's
+            were not at hand: those were tested at random, with the published heads.
         weights: Of the network, by torchvision's names.
         heads: ``v0.1__squeeze.pth`` and the like: ``lin0.model.1.weight`` and so on.
 
@@ -97,7 +96,7 @@ def lpips(image: npt.NDArray[np.uint8], truth: npt.NDArray[np.uint8], model: Lpi
     Source:
         Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric" (2018), eq. 1, version
         0.1 with linear heads: mean over places, sum over taps. Agrees to 1e-4 of its value with the same steps in
-        torch.
+        torch, and with the authors' package (lpips 0.1.4).
     """
     if image.shape != truth.shape or image.ndim != 3 or image.shape[2] != 3:
         raise SettingError(f"LPIPS needs two RGB images of one shape, not {image.shape} and {truth.shape}")

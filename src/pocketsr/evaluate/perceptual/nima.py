@@ -98,8 +98,8 @@ def nima(image: npt.NDArray[np.uint8], model: NimaModel) -> float:
     """Return the mean vote, 1 to 10; higher is better. It likes or dislikes what is shown, too.
 
     Args:
-        image: uint8 ``(H, W, 3)`` RGB, looked at in full and at its own size, as the port does whose values papers
-            print; both sides at least 33. The network was trained at 224×224: values depend on size.
+        image: uint8 ``(H, W, 3)`` RGB, looked at in full and at its own size; both sides at least 32. The network was
+            trained at 224×224: values depend on size.
         model: From :func:`read_nima`.
 
     Returns:

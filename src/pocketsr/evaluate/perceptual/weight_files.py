@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +59,7 @@ def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged zip makes zipfile and numpy raise whatever they meet
         raise ModelFileError(f"{path} cannot be read as .npz: {error}") from error
 
 
@@ -71,7 +70,7 @@ def _read_safetensors(path: Path) -> dict[str, npt.NDArray[Any]]:
         size = int.from_bytes(content[:8], "little")
         header, data = json.loads(content[8 : 8 + size]), content[8 + size :]
         return {name: _safetensor(fact, data) for name, fact in header.items() if name != "__metadata__"}
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ModelFileError(f"{path} cannot be read as .safetensors: {error}") from error
 
 
