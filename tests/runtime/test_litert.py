@@ -78,7 +78,7 @@ def test_a_file_that_is_missing_or_text_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("told", "words"),
-    [(b'"scale": 2', "output is not 2 times"), (b'"channels": 1', "the input is not one int8 image of 1")],
+    [(b'"scale": 2', "says enlargement 2, the graph has 3"), (b'"channels": 1', "says number of channels 1")],
 )
 def test_a_file_that_contradicts_its_description_is_refused(path: Path, told: bytes, words: str) -> None:
     true = told[:-1] + b"3"

@@ -18,6 +18,7 @@ from ai_edge_litert import schema_py_generated as schema
 from pocketsr.errors import ModelFileError
 from pocketsr.graph.base import Array, Graph, Op, Quantisation, Size, Value
 from pocketsr.graph.receptive import receptive_field
+from pocketsr.graph.tflite_check import checked_model, require_same_options, shape_of
 from pocketsr.graph.tflite_operators import Found, Row, row_to_read, row_to_write
 from pocketsr.spec import ModelSpec
 
@@ -28,6 +29,8 @@ SPEC_ENTRY = "pocketsr_spec"
 
 _IDENTIFIER = b"TFL3"
 _SIDE = 64
+#: Of any value between two operators. The widest of the networks here has 2,304.
+MOST_NUMBERS_A_PIXEL = 1 << 16
 
 
 def write_model(graph: Graph, spec: ModelSpec, path: Path, *, size: Size = DEFAULT_SIZE) -> None:
@@ -74,7 +77,10 @@ def read_model(path: Path) -> tuple[Graph, ModelSpec]:
     model = _load(path)
     with _complaining_about(path):
         graph = _Reader(model).graph()
-        return graph, _spec_of(model) or _spec_from(graph, path)
+        spec = _spec_of(model) or _spec_from(graph, path)
+        require_that_spec_fits(graph, spec)
+        _require_modest_size(graph, spec)
+        return graph, spec
 
 
 def read_spec(path: Path) -> ModelSpec:
@@ -246,6 +252,7 @@ class _Reader:
             constants = tuple(index for index in given if self._is_constant(index))
             found = Found(operator.builtinOptions, constants, inputs, self._value(operator.outputs[0]))
             ops.append(row.read(found, self))
+            require_same_options(ops[-1], operator.builtinOptions)
         return Graph(self._value(self._subgraph.inputs[0]), self._value(self._subgraph.outputs[0]), tuple(ops))
 
     def constant(self, index: int) -> tuple[Array, Array | None]:
@@ -253,10 +260,16 @@ class _Reader:
         tensor = self._subgraph.tensors[index]
         dtype = {code: kind for kind, code in _TYPES.items()}[tensor.type]
         data = np.asarray(self._model.buffers[tensor.buffer].data, np.uint8).tobytes()
-        array = np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).astype(dtype).reshape(tuple(tensor.shape))
+        array = np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).astype(dtype).reshape(shape_of(tensor))
+        if array.dtype == np.float32 and not np.isfinite(array).all():
+            raise ModelFileError(f"{tensor.name.decode()!r} has weights that are no numbers; get or export it again")
         scale = tensor.quantization.scale if tensor.quantization is not None else None
         if scale is None or len(scale) == 0:
             return array, None
+        if array.ndim == 4 and np.any(tensor.quantization.zeroPoint):
+            raise ModelFileError(
+                f"{tensor.name.decode()!r} are weights with a zero point, which pocketsr does not know"
+            )
         return array, np.asarray(scale, np.float32)
 
     def _is_constant(self, index: int) -> bool:
@@ -289,7 +302,22 @@ def _load(path: Path) -> Any:
     if data[4:8] != _IDENTIFIER:
         raise ModelFileError(f"{path} is not a .tflite model file")
     with _complaining_about(path):
-        return schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
+        return checked_model(data)
+
+
+def _require_modest_size(graph: Graph, spec: ModelSpec) -> None:
+    """Refuse a graph that asks for more memory than any network does: a file of a few lines can claim any width."""
+    side = size_to_write(spec)
+    for value, (height, width) in zip(graph.values, graph.sizes(side, side).values(), strict=True):
+        if value.channels * height * width > MOST_NUMBERS_A_PIXEL * side * side:
+            raise ModelFileError(
+                f"{value.name!r} holds more than {MOST_NUMBERS_A_PIXEL:,} numbers for each pixel of the input"
+            )
+
+
+def size_to_write(spec: ModelSpec) -> int:
+    """Return a small side that a model takes: a multiple of what it wants."""
+    return spec.size_multiple * -(-_SIDE // spec.size_multiple)
 
 
 def _spec_of(model: Any) -> ModelSpec | None:
@@ -325,8 +353,8 @@ class _complaining_about(contextlib.AbstractContextManager[None]):  # noqa: N801
         if isinstance(error, ModelFileError):
             if str(self._path) in str(error):
                 return
-            raise ModelFileError(f"{self._path}: {error}") from error
+            raise ModelFileError(f"{self._path}: {' '.join(str(error).split())}") from error
         if isinstance(error, Exception):
             raise ModelFileError(
-                f"{self._path} is damaged or cut short: its tables point where there is nothing; get or export it again"
+                f"{self._path}: the file is damaged or cut short: its parts do not fit together; get or export it again"
             ) from error
