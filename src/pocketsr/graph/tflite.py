@@ -37,14 +37,22 @@ def write_model(graph: Graph, spec: ModelSpec, path: Path, *, size: Size = DEFAU
     """Write a model file: to a temporary file beside ``path``, then renamed over it; arguments as ``model_bytes``.
 
     Raises:
-        ModelFileError: The spec says another scale, precision or number of channels than the graph has.
+        ModelFileError: The spec says another scale, precision or number of channels than the graph has, or the file
+            cannot be written. Nothing is left behind then, and what stood there still does.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    data = model_bytes(graph, spec, size)
+    temporary = path.with_name(f".pocketsr-{os.getpid()}.part")
     try:
-        temporary.write_bytes(model_bytes(graph, spec, size))
+        temporary.write_bytes(data)
         temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ModelFileError(
+            f"cannot write {path}: {reason}; check that the folder may be written and the disk has space"
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def model_bytes(graph: Graph, spec: ModelSpec, size: Size = DEFAULT_SIZE) -> bytes:
