@@ -16,6 +16,7 @@ from mutations import mutated
 from pocketsr.errors import ModelFileError
 from pocketsr.image.chatter import without_chatter
 from pocketsr.runtime import Upscaler
+from runtime.spoilt_models import spoilt
 
 
 def main(folder: Path, first: int, last: int) -> None:
@@ -25,10 +26,10 @@ def main(folder: Path, first: int, last: int) -> None:
     path, counts = folder / "damaged.tflite", {"refused": 0, "run": 0}
     for seed in range(first, last):
         (folder / "last").write_text(str(seed))
-        path.write_bytes(mutated(originals[seed % len(originals)], seed))
+        path.write_bytes((spoilt if seed % 3 == 0 else mutated)(originals[seed % len(originals)], seed))
         try:
             with without_chatter():
-                upscaler = Upscaler(path, threads=1)
+                upscaler = Upscaler(path, threads=1, backend="reference" if seed % 12 == 0 else "litert")
                 made = upscaler(image)
         except ModelFileError as error:
             counts["refused" if len(str(error).splitlines()) == 1 else "refused in several lines"] += 1

@@ -87,7 +87,7 @@ def read_model(path: Path) -> tuple[Graph, ModelSpec]:
         graph = _Reader(model).graph()
         spec = _spec_of(model) or _spec_from(graph, path)
         require_that_spec_fits(graph, spec)
-        _require_modest_size(graph, spec)
+        _require_sensible_sizes(graph, spec)
         return graph, spec
 
 
@@ -313,10 +313,20 @@ def _load(path: Path) -> Any:
         return checked_model(data)
 
 
-def _require_modest_size(graph: Graph, spec: ModelSpec) -> None:
-    """Refuse a graph that asks for more memory than any network does: a file of a few lines can claim any width."""
+def _require_sensible_sizes(graph: Graph, spec: ModelSpec) -> None:
+    """Refuse a graph that does not enlarge as it says, or asks for more memory than any network does.
+
+    A file of a few lines can claim any width.
+    """
     side = size_to_write(spec)
-    for value, (height, width) in zip(graph.values, graph.sizes(side, side).values(), strict=True):
+    sizes = graph.sizes(side, side)
+    if sizes[graph.output.name] != (side * spec.scale, side * spec.scale):
+        height, width = sizes[graph.output.name]
+        raise ModelFileError(
+            f"it makes {height}×{width} pixels of {side}×{side}: that is not {spec.scale} times as many each way"
+        )
+    for value in graph.values:
+        height, width = sizes[value.name]
         if value.channels * height * width > MOST_NUMBERS_A_PIXEL * side * side:
             raise ModelFileError(
                 f"{value.name!r} holds more than {MOST_NUMBERS_A_PIXEL:,} numbers for each pixel of the input"
