@@ -17,6 +17,15 @@ Precision = Literal["float32", "int8", "int16x8"]
 #: Version of the JSON form; raised when a field changes its meaning.
 SPEC_VERSION = 1
 
+#: Lowest and highest of each number that a file may say.
+_RANGES: Mapping[str, tuple[int, int]] = {
+    "scale": (1, 64),
+    "channels": (1, 64),
+    "value_range": (1, 65535),
+    "receptive_field": (0, 65535),
+    "size_multiple": (1, 256),
+}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelSpec:
@@ -75,6 +84,22 @@ class ModelSpec:
                 raise ModelFileError(
                     f"the model file has spec version {version}, this pocketsr reads up to {SPEC_VERSION}: upgrade it"
                 )
-            return cls(**values)
+            spec = cls(**values)
+            spec._require_sense()
+            return spec
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelFileError(f"the model file's description is not one that pocketsr wrote: {error}") from error
+
+    def _require_sense(self) -> None:
+        """Refuse facts that no model has: what divides by them or makes memory of them trusts them."""
+        for name, (lowest, highest) in _RANGES.items():
+            value = getattr(self, name)
+            if name == "receptive_field" and value is None:
+                continue
+            if type(value) is not int or not lowest <= value <= highest:
+                raise ModelFileError(f"the model file says {name} {value!r}; it is a number from {lowest} to {highest}")
+        for name in ("name", "network", "recipe", "data", "licence"):
+            if not isinstance(value := getattr(self, name), str) or not value.isprintable():
+                raise ModelFileError(f"the model file's {name} is not one line of text: {value!r}")
+        if not isinstance(self.scores, Mapping):
+            raise ModelFileError("the model file's scores are not figures with names")

@@ -10,8 +10,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from pocketsr.cli import VERBS, main
-from pocketsr.errors import DataError, PocketsrError, SettingError, UnknownNameError
+from pocketsr.cli import VERBS, main, show_error
+from pocketsr.errors import DataError, ImageFileError, PocketsrError, SettingError, UnknownNameError
 from pocketsr.weights import entries
 
 
@@ -114,3 +114,8 @@ def test_nothing_is_imported_before_it_is_needed(program: str, absent: list[str]
         pytest.skip("the catalogue is empty")
     check = f"{program}\nimport sys\nassert not [name for name in {absent} if name in sys.modules]"
     subprocess.run([sys.executable, "-c", check], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_an_error_does_not_reach_the_terminal_s_controls(capsys: pytest.CaptureFixture[str]) -> None:
+    show_error(ImageFileError("cannot read \x1b[31mred\x07.png: no\nsuch file"))
+    assert capsys.readouterr().err == "error: cannot read ?[31mred?.png: no such file\n"

@@ -28,9 +28,9 @@ from ai_edge_litert.interpreter import Interpreter
 from pocketsr.compress import IntegerNetwork, quantise
 from pocketsr.graph import Conv2D, Graph, receptive_field
 from pocketsr.graph.tflite import write_model
+from pocketsr.image.chatter import without_chatter
 from pocketsr.lower import trace
 from pocketsr.networks import build
-from pocketsr.runtime.backends.litert import without_chatter
 from pocketsr.spec import ModelSpec
 
 pytestmark = [

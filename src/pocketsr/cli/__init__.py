@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import unicodedata
 from typing import Any, NamedTuple, NoReturn
 
 import click
@@ -101,7 +102,12 @@ def show_error(error: BaseException) -> None:
         words = "not enough memory"
     else:
         words = " ".join(str(error).split()) or type(error).__name__
-    click.echo(f"error: {words}", err=True)
+    click.echo(f"error: {_without_controls(words)}", err=True)
+
+
+def _without_controls(words: str) -> str:
+    """Names of files and texts in them may hold what moves a terminal's cursor or colours it."""
+    return "".join(sign if unicodedata.category(sign) != "Cc" else "?" for sign in words)
 
 
 def _refuse_usage(error: click.UsageError, context: click.Context) -> NoReturn:

@@ -20,6 +20,9 @@ from pocketsr.errors import ModelFileError
 Array: TypeAlias = npt.NDArray[Any]
 Size: TypeAlias = tuple[int, int]
 
+#: Far below and, turned over, above what any network uses. Runtimes below Python crash where a ratio of two steps
+#: leaves the normal numbers of float32.
+_SMALLEST_STEP = 2.0**-40
 #: A side of an image that every padding and every block fits.
 _LARGE_ENOUGH = 64
 
@@ -41,6 +44,10 @@ class Quantisation:
     def __post_init__(self) -> None:
         if not (0 < self.scale < math.inf and self.bits in (8, 16)):
             raise ModelFileError(f"a quantisation needs scale > 0 and 8 or 16 bits, not {self}")
+        if not _SMALLEST_STEP <= self.scale <= 1 / _SMALLEST_STEP:
+            raise ModelFileError(
+                f"a quantisation has steps from {_SMALLEST_STEP:.0e} to {1 / _SMALLEST_STEP:.0e}: {self}"
+            )
         if not (-128 <= self.zero_point <= 127 if self.bits == 8 else self.zero_point == 0):
             raise ModelFileError(f"a zero point is −128..127 in 8 bits and 0 in 16, not {self}")
         # Files hold float32; rounding here makes what is written and what is read equal.

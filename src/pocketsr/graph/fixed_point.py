@@ -35,7 +35,7 @@ def rescaled(x: Array, factor: float) -> Array:
     """Multiply whole numbers of 32 bits by a factor, rounded twice (``MultiplyByQuantizedMultiplier``).
 
     >>> rescaled(np.array([-64, 63, 64, 65, 192]), 1 / 128).tolist()
-    [-1, 0, 1, 1, 2]
+    [-1, 1, 1, 1, 2]
     """
     multiplier, shift = (int(part) for part in fixed_point(np.array(factor)))
     # Halves up, then, where the shift goes right, halves away from zero.

@@ -18,6 +18,7 @@ from ai_edge_litert import schema_py_generated as schema
 from pocketsr.errors import ModelFileError
 from pocketsr.graph.base import Array, Graph, Op, Quantisation, Size, Value
 from pocketsr.graph.receptive import receptive_field
+from pocketsr.graph.tflite_check import checked_model, require_same_options, shape_of
 from pocketsr.graph.tflite_operators import Found, Row, row_to_read, row_to_write
 from pocketsr.spec import ModelSpec
 
@@ -28,20 +29,30 @@ SPEC_ENTRY = "pocketsr_spec"
 
 _IDENTIFIER = b"TFL3"
 _SIDE = 64
+#: Of any value between two operators. The widest of the networks here has 2,304.
+MOST_NUMBERS_A_PIXEL = 1 << 16
 
 
 def write_model(graph: Graph, spec: ModelSpec, path: Path, *, size: Size = DEFAULT_SIZE) -> None:
     """Write a model file: to a temporary file beside ``path``, then renamed over it; arguments as ``model_bytes``.
 
     Raises:
-        ModelFileError: The spec says another scale, precision or number of channels than the graph has.
+        ModelFileError: The spec says another scale, precision or number of channels than the graph has, or the file
+            cannot be written. Nothing is left behind then, and what stood there still does.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    data = model_bytes(graph, spec, size)
+    temporary = path.with_name(f".pocketsr-{os.getpid()}.part")
     try:
-        temporary.write_bytes(model_bytes(graph, spec, size))
+        temporary.write_bytes(data)
         temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ModelFileError(
+            f"cannot write {path}: {reason}; check that the folder may be written and the disk has space"
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def model_bytes(graph: Graph, spec: ModelSpec, size: Size = DEFAULT_SIZE) -> bytes:
@@ -74,7 +85,10 @@ def read_model(path: Path) -> tuple[Graph, ModelSpec]:
     model = _load(path)
     with _complaining_about(path):
         graph = _Reader(model).graph()
-        return graph, _spec_of(model) or _spec_from(graph, path)
+        spec = _spec_of(model) or _spec_from(graph, path)
+        require_that_spec_fits(graph, spec)
+        _require_sensible_sizes(graph, spec)
+        return graph, spec
 
 
 def read_spec(path: Path) -> ModelSpec:
@@ -246,6 +260,7 @@ class _Reader:
             constants = tuple(index for index in given if self._is_constant(index))
             found = Found(operator.builtinOptions, constants, inputs, self._value(operator.outputs[0]))
             ops.append(row.read(found, self))
+            require_same_options(ops[-1], operator.builtinOptions)
         return Graph(self._value(self._subgraph.inputs[0]), self._value(self._subgraph.outputs[0]), tuple(ops))
 
     def constant(self, index: int) -> tuple[Array, Array | None]:
@@ -253,10 +268,16 @@ class _Reader:
         tensor = self._subgraph.tensors[index]
         dtype = {code: kind for kind, code in _TYPES.items()}[tensor.type]
         data = np.asarray(self._model.buffers[tensor.buffer].data, np.uint8).tobytes()
-        array = np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).astype(dtype).reshape(tuple(tensor.shape))
+        array = np.frombuffer(data, np.dtype(dtype).newbyteorder("<")).astype(dtype).reshape(shape_of(tensor))
+        if array.dtype == np.float32 and not np.isfinite(array).all():
+            raise ModelFileError(f"{tensor.name.decode()!r} has weights that are no numbers; get or export it again")
         scale = tensor.quantization.scale if tensor.quantization is not None else None
         if scale is None or len(scale) == 0:
             return array, None
+        if array.ndim == 4 and np.any(tensor.quantization.zeroPoint):
+            raise ModelFileError(
+                f"{tensor.name.decode()!r} are weights with a zero point, which pocketsr does not know"
+            )
         return array, np.asarray(scale, np.float32)
 
     def _is_constant(self, index: int) -> bool:
@@ -289,7 +310,32 @@ def _load(path: Path) -> Any:
     if data[4:8] != _IDENTIFIER:
         raise ModelFileError(f"{path} is not a .tflite model file")
     with _complaining_about(path):
-        return schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
+        return checked_model(data)
+
+
+def _require_sensible_sizes(graph: Graph, spec: ModelSpec) -> None:
+    """Refuse a graph that does not enlarge as it says, or asks for more memory than any network does.
+
+    A file of a few lines can claim any width.
+    """
+    side = size_to_write(spec)
+    sizes = graph.sizes(side, side)
+    if sizes[graph.output.name] != (side * spec.scale, side * spec.scale):
+        height, width = sizes[graph.output.name]
+        raise ModelFileError(
+            f"it makes {height}×{width} pixels of {side}×{side}: that is not {spec.scale} times as many each way"
+        )
+    for value in graph.values:
+        height, width = sizes[value.name]
+        if value.channels * height * width > MOST_NUMBERS_A_PIXEL * side * side:
+            raise ModelFileError(
+                f"{value.name!r} holds more than {MOST_NUMBERS_A_PIXEL:,} numbers for each pixel of the input"
+            )
+
+
+def size_to_write(spec: ModelSpec) -> int:
+    """Return a small side that a model takes: a multiple of what it wants."""
+    return spec.size_multiple * -(-_SIDE // spec.size_multiple)
 
 
 def _spec_of(model: Any) -> ModelSpec | None:
@@ -325,8 +371,8 @@ class _complaining_about(contextlib.AbstractContextManager[None]):  # noqa: N801
         if isinstance(error, ModelFileError):
             if str(self._path) in str(error):
                 return
-            raise ModelFileError(f"{self._path}: {error}") from error
+            raise ModelFileError(f"{self._path}: {' '.join(str(error).split())}") from error
         if isinstance(error, Exception):
             raise ModelFileError(
-                f"{self._path} is damaged or cut short: its tables point where there is nothing; get or export it again"
+                f"{self._path}: the file is damaged or cut short: its parts do not fit together; get or export it again"
             ) from error

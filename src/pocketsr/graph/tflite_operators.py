@@ -194,10 +194,20 @@ def _conv(found: Found, reader: Reader, weight: Array, weight_scale: Array | Non
     bias_type = np.int64 if found.output.is_wide else np.int32
     bias = np.zeros(outputs, np.float32 if weight_scale is None else bias_type)
     if len(found.constants) > 1:
-        bias, _ = reader.constant(found.constants[1])
+        bias, bias_scale = reader.constant(found.constants[1])
+        _require_bias_scale(found, weight_scale, bias_scale)
     if weight_scale is not None:  # one scale for all is one for each
         weight_scale = np.broadcast_to(weight_scale, (outputs,)).copy()
     return Conv2D(found.inputs, found.output, weight, bias, weight_scale, _activation(options), groups, padding)
+
+
+def _require_bias_scale(found: Found, weight_scale: Array | None, bias_scale: Array | None) -> None:
+    """Sums are in steps of input times weight. A file may say it again, and then has to say the same (to 2 %)."""
+    source = found.inputs[0].quantisation
+    if bias_scale is None or weight_scale is None or source is None:
+        return
+    if not np.allclose(bias_scale, source.scale * weight_scale, rtol=0.02):
+        raise ModelFileError(f"the biases making {found.output.name!r} are in other steps than input times weight")
 
 
 # -- the others -------------------------------------------------------------------------------------------------------

@@ -9,11 +9,12 @@ progressive JPEG adds libjpeg's coefficients while it decodes. Knows nothing of 
 from __future__ import annotations
 
 import importlib
+import logging
 import math
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +23,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pocketsr.errors import DataError, ImageFileError, ImageTooLargeError
+from pocketsr.image.chatter import without_chatter
 from pocketsr.image.exif import split_orientation, turn_upright
 from pocketsr.image.formats import FORMAT_NAMES, FORMATS, Format, format_from_content
 from pocketsr.image.paths import exists, is_folder
@@ -127,7 +129,8 @@ def _decode(path: Path, file: IO[bytes], kind: Format, max_pixels: int | None) -
             )
         # The raw mode is known only until the pixels are loaded.
         stored = _stored_mode(image)
-        image.load()
+        with without_chatter() if kind.name == "TIFF" else nullcontext():
+            image.load()
         if image.mode not in _DECODED_MODES:
             raise ImageFileError(
                 f"cannot read {path}: samples of kind {image.mode!r} are not supported; convert it to 8- or 16-bit RGB"
@@ -211,13 +214,14 @@ class _Ease:
 
     lock = threading.Lock()
     readers = 0
+    handler = logging.NullHandler()
     kept_limit: int | None = None
     kept_filters: warnings.catch_warnings[None] | None = None
 
 
 @contextmanager
 def _pillow_at_ease() -> Iterator[None]:
-    """Set Pillow's own size limit and warnings aside for as long as anyone reads.
+    """Set Pillow's own size limit, warnings and log aside for as long as anyone reads.
 
     The limit is a global of Pillow that decoders look at in several places, and our own comes first. Its warnings are
     about odd metadata in other people's photos. Both are put back by the last of several threads that read at once.
@@ -227,6 +231,8 @@ def _pillow_at_ease() -> Iterator[None]:
             _Ease.kept_filters = warnings.catch_warnings()
             _Ease.kept_filters.__enter__()
             warnings.filterwarnings("ignore", module=r"PIL\.")
+            # Where nobody set logging up, Python prints what Pillow logs; a logger with a handler is left alone.
+            logging.getLogger("PIL").addHandler(_Ease.handler)
             _Ease.kept_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         _Ease.readers += 1
     try:
@@ -236,4 +242,5 @@ def _pillow_at_ease() -> Iterator[None]:
             _Ease.readers -= 1
             if _Ease.readers == 0 and _Ease.kept_filters is not None:
                 Image.MAX_IMAGE_PIXELS = _Ease.kept_limit
+                logging.getLogger("PIL").removeHandler(_Ease.handler)
                 _Ease.kept_filters.__exit__(None, None, None)

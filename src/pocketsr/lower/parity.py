@@ -14,7 +14,7 @@ from pocketsr.errors import ParityError
 from pocketsr.graph import Graph, receptive_field
 from pocketsr.graph.base import Size
 from pocketsr.graph.tflite import DEFAULT_SIZE, write_model
-from pocketsr.runtime.backends.litert import without_chatter
+from pocketsr.image.chatter import without_chatter
 from pocketsr.spec import ModelSpec
 
 #: Largest difference of a float32 file from its network, as a part of the full range.

@@ -103,4 +103,5 @@ class PixelForm:
 def _rounded(values: npt.NDArray[np.float32]) -> Pixels:
     np.rint(values, out=values)
     np.clip(values, 0, 255, out=values)
-    return np.asarray(values.astype(np.uint8))
+    with np.errstate(invalid="ignore"):  # a damaged model's sums may be no numbers at all; it has no right pixels
+        return np.asarray(values.astype(np.uint8))

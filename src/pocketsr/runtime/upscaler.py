@@ -35,13 +35,16 @@ def model_path(model: str | os.PathLike[str]) -> Path:
 
     Raises:
         UnknownNameError: The catalogue has no such name.
+        ModelFileError: The file of a model of the catalogue is missing or was changed.
 
     >>> model_path("runs/mine.tflite").name
     'mine.tflite'
     """
     if not isinstance(model, str) or model.endswith(".tflite") or Path(model).name != model:
         return Path(model)
-    return find(model).path
+    entry = find(model)
+    entry.verify()
+    return entry.path
 
 
 class Upscaler:

@@ -56,16 +56,22 @@ class Entry:
         return self.folder / self.file
 
     def verify(self) -> None:
-        """Compare the model file with ``sha256``. Not done at every start: it is a check of the installation.
+        """Compare the model file with ``sha256``; done whenever a model is opened by its name (0.1 ms for 170 KB).
 
         Raises:
             ModelFileError: The file is missing or has other bytes.
         """
         if not self.path.is_file():
             raise ModelFileError(f"the file of model {self.name!r} is missing: {self.path}; install pocketsr again")
-        came = hashlib.sha256(self.path.read_bytes()).hexdigest()
+        try:
+            came = hashlib.sha256(self.path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise ModelFileError(f"{self.path} cannot be read: {error.strerror}; install pocketsr again") from error
         if came != self.sha256:
-            raise ModelFileError(f"{self.path} has SHA-256 {came}, the catalogue says {self.sha256}")
+            raise ModelFileError(
+                f"{self.path} was changed: it has SHA-256 {came}, the catalogue says {self.sha256}; "
+                "install pocketsr again"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entry as plain values for JSON."""
