@@ -3,25 +3,26 @@
     file -> format by content -> size check -> decode in bands of rows -> RGB + alpha -> upright
 
 Pixels leave Pillow band by band, so the peak is 7 bytes a pixel for an RGB photo (4 in Pillow, 3 in the result); a
-progressive JPEG adds libjpeg's coefficients while it decodes. Knows nothing of networks or of writing.
+progressive JPEG adds libjpeg's coefficients while it decodes, and 16 bits take several times that. Knows nothing of
+networks or of writing.
 """
 
 from __future__ import annotations
 
-import importlib
-import math
+import io
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from pocketsr.errors import DataError, ImageFileError, ImageTooLargeError
+from pocketsr.errors import DataError, ImageFileError, ImageTooLargeError, MissingExtraError
+from pocketsr.image.carried import gather
+from pocketsr.image.decoding import decode
+from pocketsr.image.deep_tiff import open_deep_tiff
 from pocketsr.image.exif import split_orientation, turn_upright
 from pocketsr.image.formats import FORMAT_NAMES, FORMATS, Format, format_from_content
 from pocketsr.image.paths import exists, is_folder
@@ -30,34 +31,25 @@ from pocketsr.image.photo import Photo
 #: Images with more pixels are refused unless the caller raises the limit: a small file can claim any size.
 DEFAULT_MAX_PIXELS = 200_000_000
 
-#: Pixels that leave Pillow at a time; small beside a photo, large beside the cost of a call.
-_BAND_PIXELS = 1 << 20
-
-#: What each of Pillow's modes is decoded to; the 16-bit ones are left to numpy. Others are refused.
-_DECODED_MODES = {
-    "1": "L", "L": "L", "LA": "LA", "La": "LA", "I;16": "I;16", "I;16B": "I;16B", "I;16L": "I;16L", "I;16N": "I;16N",
-    "P": "RGB", "PA": "RGBA", "RGB": "RGB", "RGBX": "RGB", "RGBA": "RGBA", "RGBa": "RGBA", "CMYK": "RGB",
-    "YCbCr": "RGB",
-}  # fmt: skip
-
-
-def read_image(path: Path | str, *, max_pixels: int | None = DEFAULT_MAX_PIXELS) -> Photo:
+def read_image(path: Path | str, *, max_pixels: int | None = DEFAULT_MAX_PIXELS, deep: bool = False) -> Photo:
     """Read a photo. The format is told by the content, not by the name.
 
-    Palettes become colours, grey becomes three equal channels, 16-bit samples keep their high byte, and the EXIF
-    orientation is applied. Of an animation or a document with several pages the first picture is read. ``Photo.notes``
-    says what was given up.
+    Palettes become colours, grey becomes three equal channels, inks and Lab become sRGB, 16-bit samples keep their high
+    byte, and the EXIF orientation is applied. Of an animation or a document with several pages the first picture is
+    read. ``Photo.notes`` says what was given up.
 
     Args:
-        path: PNG, JPEG, WebP, AVIF, TIFF or BMP file.
+        path: PNG, JPEG, WebP, AVIF, TIFF, BMP or GIF file; HEIC and JPEG XL where Pillow's plugin for it is installed.
         max_pixels: Refuse images with more pixels, before they are decoded; ``None`` lifts the limit.
+        deep: Keep samples of 16 bits, and floating-point ones of 0..1, as uint16.
 
     Returns:
-        The photo, upright, 8 bits a sample.
+        The photo, upright, 8 bits a sample unless ``deep``.
 
     Raises:
         ImageTooLargeError: More pixels than ``max_pixels``, or than the memory holds.
         ImageFileError: The file is missing, a folder, empty, not an image, damaged, or cut short.
+        MissingExtraError: The plugin that HEIC or JPEG XL needs is not installed.
     """
     path = Path(path)
     if is_folder(path):
@@ -80,8 +72,8 @@ def read_image(path: Path | str, *, max_pixels: int | None = DEFAULT_MAX_PIXELS)
         file.seek(0)
         try:
             with _pillow_at_ease():
-                return _decode(path, file, kind, max_pixels)
-        except ImageFileError:
+                return _decode(path, file, kind, max_pixels, deep)
+        except (ImageFileError, MissingExtraError):
             raise
         except MemoryError as error:
             raise ImageTooLargeError(f"cannot read {path}: there is not enough memory for its pixels") from error
@@ -116,94 +108,39 @@ def list_images(folder: Path | str) -> tuple[Path, ...]:
     return found
 
 
-def _decode(path: Path, file: IO[bytes], kind: Format, max_pixels: int | None) -> Photo:
-    module, reader = kind.reader
-    with getattr(importlib.import_module(module), reader)(file, "") as image:
-        width, height = image.size
+def _decode(path: Path, file: IO[bytes], kind: Format, max_pixels: int | None, deep: bool) -> Photo:
+    reader = kind.import_reader()
+    deep_tiff = open_deep_tiff(file) if kind.name == "TIFF" else None
+    file.seek(0)
+    with reader(io.BytesIO(deep_tiff.data) if deep_tiff else file, "") as image:
+        width, height = deep_tiff.width if deep_tiff else image.size[0], image.size[1]
         if max_pixels is not None and width * height > max_pixels:
             raise ImageTooLargeError(
                 f"cannot read {path}: {width}×{height} is {width * height:,} pixels, more than the limit of "
                 f"{max_pixels:,}; raise it with --max-pixels if you trust the file"
             )
-        # The raw mode is known only until the pixels are loaded.
-        stored = _stored_mode(image)
-        image.load()
-        if image.mode not in _DECODED_MODES:
+        made = decode(image, file, deep_tiff=deep_tiff, deep=deep)
+        if made is None:
             raise ImageFileError(
                 f"cannot read {path}: samples of kind {image.mode!r} are not supported; convert it to 8- or 16-bit RGB"
             )
-        # "LA;16B" is what Pillow calls grey with alpha of 16 bits; it decodes it to RGBA.
-        is_grey = image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I;16") or stored.startswith("LA")
-        bits = 16 if "16" in stored or image.mode.startswith("I;16") else 1 if image.mode == "1" else 8
-        notes = []
-        if bits == 16:
-            notes.append("16-bit samples were reduced to 8 bits")
+        notes = list(made.notes)
         if (frames := getattr(image, "n_frames", 1)) > 1:
             notes.append(f"only the first of {frames} pictures in the file was read")
-        icc_profile = image.info.get("icc_profile")
-        if image.mode == "CMYK":
-            notes.append("CMYK inks were converted to RGB without their colour profile")
-            icc_profile = None
-        pixels, alpha = _unpack(image)
-        carried: dict[str, Any] = {}
+        carried = gather(image)
+        if made.is_srgb:
+            carried.pop("icc_profile", None)
         orientation, exif = split_orientation(image.info.get("exif", b""))
         if exif:
             carried["exif"] = exif
-        if icc_profile:
-            carried["icc_profile"] = icc_profile
-        if (dpi := _usable_dpi(image.info.get("dpi"))) is not None:
-            carried["dpi"] = dpi
         return Photo(
-            turn_upright(pixels, orientation),
-            alpha=None if alpha is None else turn_upright(alpha, orientation),
-            is_grey=is_grey,
-            source_bits=bits,
+            turn_upright(made.pixels, orientation),
+            alpha=None if made.alpha is None else turn_upright(made.alpha, orientation),
+            is_grey=made.is_grey,
+            source_bits=made.source_bits,
             carried=carried,
             notes=tuple(notes),
         )
-
-
-def _unpack(image: Image.Image) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]:
-    """Copy the pixels out of Pillow band by band, so that no second whole copy ever exists."""
-    mode = _DECODED_MODES[image.mode]
-    if image.has_transparency_data and not mode.startswith("I;16"):
-        mode = "RGBA" if mode in ("RGB", "RGBA") else "LA"
-    width, height = image.size
-    pixels = np.empty((height, width, 3), np.uint8)
-    alpha = np.empty((height, width), np.uint8) if mode in ("LA", "RGBA") else None
-    step = max(1, _BAND_PIXELS // width)
-    for top in range(0, height, step):
-        rows = slice(top, min(top + step, height))
-        band = image.crop((0, rows.start, width, rows.stop))
-        values = np.asarray(band if band.mode == mode else band.convert(mode))
-        if mode.startswith("I;16"):
-            values = (values >> 8).astype(np.uint8)
-        if values.ndim == 2:
-            values = values[..., None]
-        channels = values.shape[2]
-        pixels[rows] = values[..., :3] if channels >= 3 else values[..., :1]
-        if alpha is not None:
-            alpha[rows] = values[..., -1]
-    return pixels, alpha
-
-
-def _stored_mode(image: Any) -> str:
-    """Return Pillow's name for how the file stores its samples, such as ``RGB;16B``; empty where it does not say."""
-    for tile in image.tile:
-        arguments = tile[3]
-        name = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
-        return name if isinstance(name, str) else ""
-    return ""
-
-
-def _usable_dpi(dpi: Any) -> tuple[float, float] | None:
-    """Files claim resolutions of nought, infinity and worse; those are left out."""
-    try:
-        horizontal, vertical = (float(value) for value in dpi)
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    good = all(math.isfinite(value) and 0 < value < 1e6 for value in (horizontal, vertical))
-    return (horizontal, vertical) if good else None
 
 
 class _Ease:

@@ -1,0 +1,63 @@
+"""What a file says beside its pixels, gathered for the output: ``Photo.carried``.
+
+Knows nothing of pixels or of writing.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from PIL import Image
+
+_XMP_TEXT = "XML:com.adobe.xmp"
+_IPTC_RESOURCE, _IPTC_TAG = 0x0404, 33723
+#: A text of more bytes is no remark but a payload.
+_LONGEST_TEXT = 1 << 20
+
+
+def gather(image: Image.Image) -> dict[str, Any]:
+    """Return what an open file says about itself, without EXIF, by the names that ``Photo.carried`` lists."""
+    info = image.info
+    carried: dict[str, Any] = {}
+    if isinstance(profile := info.get("icc_profile"), bytes) and profile:
+        carried["icc_profile"] = profile
+    if (dpi := _usable_dpi(info.get("dpi"))) is not None:
+        carried["dpi"] = dpi
+    xmp = info.get("xmp") or info.get(_XMP_TEXT)
+    if isinstance(xmp, str):
+        xmp = xmp.encode()
+    if isinstance(xmp, bytes) and xmp:
+        carried["xmp"] = xmp
+    if iptc := _iptc(image):
+        carried["iptc"] = iptc
+    if image.format == "PNG":
+        texts = {
+            key: str(value)
+            for key, value in getattr(image, "text", {}).items()
+            if key != _XMP_TEXT and len(value) <= _LONGEST_TEXT
+        }
+        if texts:
+            carried["text"] = texts
+        gamma = info.get("gamma")
+        if isinstance(gamma, float) and 0 < gamma < 1000 and "icc_profile" not in carried and "srgb" not in info:
+            carried["gamma"] = gamma
+    return carried
+
+
+def _iptc(image: Image.Image) -> bytes:
+    resources = image.info.get("photoshop")
+    found = resources.get(_IPTC_RESOURCE) if isinstance(resources, dict) else None
+    if found is None and hasattr(image, "tag_v2"):
+        found = image.tag_v2.get(_IPTC_TAG)
+    return found if isinstance(found, bytes) else b""
+
+
+def _usable_dpi(dpi: Any) -> tuple[float, float] | None:
+    """Files claim resolutions of nought, infinity and worse; those are left out."""
+    try:
+        horizontal, vertical = (float(value) for value in dpi)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    good = all(math.isfinite(value) and 0 < value < 1e6 for value in (horizontal, vertical))
+    return (horizontal, vertical) if good else None
