@@ -197,7 +197,7 @@ def test_wrong_usage_is_code_2(photo: Path, model: Path, tmp_path: Path) -> None
     _assert_one_error(_upscale(photo, "-m", model, "-s", 4), "3 times, not 4", code=2)
     _assert_one_error(_upscale(photo, "-s", 7), "scale 7", code=2)
     _assert_one_error(_upscale(photo, "-m", model, "--tile", 3), "a tile needs to be", code=2)
-    _assert_one_error(_upscale(photo, "-m", model, "-f", "gif"), "unknown format 'gif'", code=2)
+    _assert_one_error(_upscale(photo, "-m", model, "-f", "xyz"), "unknown format 'xyz'", code=2)
     for arguments in ((), (photo, "--threads", 0), (photo, "--no-such-option")):
         assert _upscale(*arguments).exit_code == 2
     assert _files(tmp_path) == ["in/photo.png"]

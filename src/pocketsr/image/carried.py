@@ -12,6 +12,12 @@ from PIL import Image
 
 _XMP_TEXT = "XML:com.adobe.xmp"
 _IPTC_RESOURCE, _IPTC_TAG = 0x0404, 33723
+_ORIENTATION_TAG = 274
+#: Tags of a first directory that say how pixels are stored, or are carried otherwise.
+STORAGE_TAGS = frozenset(
+    (254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 282, 283, 284, 296, 301, 317, 318, 319, 320, 322, 323)
+    + (324, 325, 330, 338, 339, 340, 341, 347, 512, 513, 514, 529, 530, 531, 532, 700, 33723, 34377, 34675)
+)
 #: A text of more bytes is no remark but a payload.
 _LONGEST_TEXT = 1 << 20
 
@@ -43,6 +49,21 @@ def gather(image: Image.Image) -> dict[str, Any]:
         if isinstance(gamma, float) and 0 < gamma < 1000 and "icc_profile" not in carried and "srgb" not in info:
             carried["gamma"] = gamma
     return carried
+
+
+def exif_block(image: Image.Image) -> bytes:
+    """Return the EXIF block of an open file, empty where it has none.
+
+    A TIFF file is such a block itself: of its tags those that do not say how pixels are stored are taken, and no
+    orientation, which Pillow applies to it.
+    """
+    if image.format != "TIFF":
+        block = image.info.get("exif", b"")
+        return block if isinstance(block, bytes) else b""
+    exif = image.getexif()
+    for tag in (*STORAGE_TAGS, _ORIENTATION_TAG):
+        exif.pop(tag, None)
+    return exif.tobytes() if len(exif) else b""
 
 
 def _iptc(image: Image.Image) -> bytes:

@@ -19,9 +19,9 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
-_WIDTH, _BITS, _PHOTOMETRIC, _PLANAR, _PREDICTOR, _TILE_WIDTH, _KIND = 256, 258, 262, 284, 317, 322, 339
+_WIDTH, _BITS, _PHOTOMETRIC, _PLANAR, _PREDICTOR, _TILE_WIDTH, _KIND, _ORIENTATION = 256, 258, 262, 284, 317, 322, 339, 274
 _FLOAT = 3
 #: struct codes of the whole-number types: byte, short, long, and BigTIFF's long8.
 _CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
@@ -48,6 +48,7 @@ class DeepTiff:
         predictor: 1, 2 or 3, as the standard counts them.
         has_planes: Each channel is stored by itself.
         tile_width: Columns of a tile, 0 where the file has strips.
+        orientation: 1 to 8, as EXIF counts; ``data`` says 1.
     """
 
     data: bytes
@@ -57,6 +58,7 @@ class DeepTiff:
     predictor: int
     has_planes: bool
     tile_width: int
+    orientation: int
 
     def samples(self, stored: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
         """Return the samples ``(H, W, C)`` from the pixels that Pillow found in ``data``."""
@@ -117,11 +119,12 @@ def open_deep_tiff(file: IO[bytes]) -> DeepTiff | None:
         return None
     size, width, tile = dtype.itemsize, value(_WIDTH, 0), value(_TILE_WIDTH, 0)
     predictor, has_planes = value(_PREDICTOR, 1), value(_PLANAR, 1) == 2 and fields[_BITS].count > 1
-    changes = {_WIDTH: width * size, _TILE_WIDTH: tile * size, _BITS: 8, _PREDICTOR: 1, _KIND: 1}
+    orientation = value(_ORIENTATION, 1)
+    changes = {_WIDTH: width * size, _TILE_WIDTH: tile * size, _BITS: 8, _PREDICTOR: 1, _KIND: 1, _ORIENTATION: 1}
     for tag, number in changes.items():
         if tag in fields:
             _patch(data, order, fields[tag], number)
-    return DeepTiff(bytes(data), width, dtype, order, predictor, has_planes, tile)
+    return DeepTiff(bytes(data), width, dtype, order, predictor, has_planes, tile, orientation if 1 <= orientation <= 8 else 1)
 
 
 def write_deep_tiff(file: IO[bytes], samples: npt.NDArray[np.uint16], options: Mapping[str, Any]) -> None:
@@ -144,6 +147,35 @@ def write_deep_tiff(file: IO[bytes], samples: npt.NDArray[np.uint16], options: M
     _patch(data, order, fields[_WIDTH], width)
     _patch(data, order, fields[_BITS], 16)
     file.write(data)
+
+
+def add_directories(data: bytes, directories: Mapping[int, Mapping[int, Any]]) -> bytes:
+    """Return a TIFF file with more directories in it, such as EXIF's, each under a tag of the first one.
+
+    libtiff, by which Pillow compresses, cannot write them. The first directory is repeated behind the pixels, with more
+    entries; what it points at stays where it is.
+
+    Args:
+        data: A little-endian classic TIFF of one picture, as Pillow writes it.
+        directories: Tags and values as Pillow has them, by tag of the first directory.
+    """
+    made = bytearray(data)
+    (start,) = struct.unpack_from("<I", made, 4)
+    (count,) = struct.unpack_from("<H", made, start)
+    entries = [bytes(made[place : place + 12]) for place in range(start + 2, start + 2 + 12 * count, 12)]
+    for tag, values in directories.items():
+        made += bytes(len(made) % 2)
+        inner = TiffImagePlugin.ImageFileDirectory_v2()
+        for key, value in values.items():
+            if not isinstance(value, dict):  # a directory in a directory in a directory
+                inner[key] = value
+        entries.append(struct.pack("<HHII", tag, 4, 1, len(made)))
+        made += inner.tobytes(len(made))
+    made += bytes(len(made) % 2)
+    struct.pack_into("<I", made, 4, len(made))
+    entries.sort(key=lambda entry: struct.unpack_from("<H", entry))
+    made += struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+    return bytes(made)
 
 
 def _directory(data: bytearray) -> tuple[str, dict[int, _Field]]:

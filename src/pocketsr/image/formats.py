@@ -207,6 +207,15 @@ def format_from_suffix(path: Path) -> Format:
     raise ImageFileError(f"cannot write {path}: it has {ending}; end the name in one of {', '.join(FORMATS)}")
 
 
+def takes_quality(path: Path) -> bool:
+    """Whether the format that a file name asks for is one of qualities from 1 to 100.
+
+    >>> takes_quality(Path("a.jpg")), takes_quality(Path("a.png"))
+    (True, False)
+    """
+    return format_from_suffix(path).default_quality is not None
+
+
 def format_from_content(start: bytes) -> Format | None:
     """Return the format of a file from its first 16 bytes, whatever it is called; ``None`` for anything else.
 

@@ -20,7 +20,7 @@ from typing import IO
 from PIL import Image
 
 from pocketsr.errors import DataError, ImageFileError, ImageTooLargeError, MissingExtraError
-from pocketsr.image.carried import gather
+from pocketsr.image.carried import exif_block, gather
 from pocketsr.image.decoding import decode
 from pocketsr.image.deep_tiff import open_deep_tiff
 from pocketsr.image.exif import split_orientation, turn_upright
@@ -130,7 +130,8 @@ def _decode(path: Path, file: IO[bytes], kind: Format, max_pixels: int | None, d
         carried = gather(image)
         if made.is_srgb:
             carried.pop("icc_profile", None)
-        orientation, exif = split_orientation(image.info.get("exif", b""))
+        orientation, exif = split_orientation(exif_block(image))
+        orientation = deep_tiff.orientation if deep_tiff else orientation
         if exif:
             carried["exif"] = exif
         return Photo(
