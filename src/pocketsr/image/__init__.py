@@ -4,6 +4,7 @@ from pocketsr.image.bleed import bleed_colour
 from pocketsr.image.colour import rgb_to_grey, rgb_to_luma, rgb_to_y
 from pocketsr.image.degrade import DEGRADATIONS, check_degradation, degrade, make_degradation
 from pocketsr.image.formats import FORMATS, format_of, takes_quality
+from pocketsr.image.frames import Frames, has_several, read_frames, write_frames
 from pocketsr.image.layout import find_layout, has_part, match_files
 from pocketsr.image.luma import enlarge_by_luma
 from pocketsr.image.photo import Photo
@@ -16,6 +17,7 @@ __all__ = [
     "DEFAULT_MAX_PIXELS",
     "DEGRADATIONS",
     "FORMATS",
+    "Frames",
     "Photo",
     "Strip",
     "bleed_colour",
@@ -28,9 +30,11 @@ __all__ = [
     "find_layout",
     "format_of",
     "has_part",
+    "has_several",
     "list_images",
     "make_degradation",
     "match_files",
+    "read_frames",
     "read_image",
     "replacing",
     "resize_bicubic",
@@ -39,6 +43,7 @@ __all__ = [
     "rgb_to_luma",
     "rgb_to_y",
     "takes_quality",
+    "write_frames",
     "write_image",
     "write_strips",
 ]

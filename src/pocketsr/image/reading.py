@@ -9,20 +9,21 @@ networks or of writing.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from PIL import Image
 
 from pocketsr.errors import DataError, ImageFileError, ImageTooLargeError, MissingExtraError
 from pocketsr.image.carried import exif_block, gather
 from pocketsr.image.decoding import decode
-from pocketsr.image.deep_tiff import open_deep_tiff
+from pocketsr.image.deep_tiff import DeepTiff, open_deep_tiff
 from pocketsr.image.exif import split_orientation, turn_upright
 from pocketsr.image.formats import FORMAT_NAMES, FORMATS, Format, format_from_content
 from pocketsr.image.paths import exists, is_folder
@@ -31,7 +32,10 @@ from pocketsr.image.photo import Photo
 #: Images with more pixels are refused unless the caller raises the limit: a small file can claim any size.
 DEFAULT_MAX_PIXELS = 200_000_000
 
-def read_image(path: Path | str, *, max_pixels: int | None = DEFAULT_MAX_PIXELS, deep: bool = False) -> Photo:
+_Made = TypeVar("_Made")
+
+
+def read_image(path: Path | str | bytes, *, max_pixels: int | None = DEFAULT_MAX_PIXELS, deep: bool = False) -> Photo:
     """Read a photo. The format is told by the content, not by the name.
 
     Palettes become colours, grey becomes three equal channels, inks and Lab become sRGB, 16-bit samples keep their high
@@ -39,7 +43,8 @@ def read_image(path: Path | str, *, max_pixels: int | None = DEFAULT_MAX_PIXELS,
     read. ``Photo.notes`` says what was given up.
 
     Args:
-        path: PNG, JPEG, WebP, AVIF, TIFF, BMP or GIF file; HEIC and JPEG XL where Pillow's plugin for it is installed.
+        path: PNG, JPEG, WebP, AVIF, TIFF, BMP or GIF file, or its bytes; HEIC and JPEG XL where Pillow's plugin for it
+            is installed.
         max_pixels: Refuse images with more pixels, before they are decoded; ``None`` lifts the limit.
         deep: Keep samples of 16 bits, and floating-point ones of 0..1, as uint16.
 
@@ -51,37 +56,55 @@ def read_image(path: Path | str, *, max_pixels: int | None = DEFAULT_MAX_PIXELS,
         ImageFileError: The file is missing, a folder, empty, not an image, damaged, or cut short.
         MissingExtraError: The plugin that HEIC or JPEG XL needs is not installed.
     """
-    path = Path(path)
+    return from_file(path, lambda name, file, kind: _decode(name, file, kind, max_pixels, deep))
+
+
+def from_file(path: Path | str | bytes, work: Callable[[str, IO[bytes], Format], _Made]) -> _Made:
+    """Open an image file, tell its format, and let ``work`` do the rest; whatever goes wrong is an error of ours.
+
+    Args:
+        path: A file, or the bytes of one.
+        work: Gets the name for messages, the open file, and its format.
+
+    Raises:
+        ImageTooLargeError: There is not the memory, or ``work`` says so.
+        ImageFileError: The file is missing, a folder, empty, not an image, damaged, or cut short.
+        MissingExtraError: The plugin that its format needs is not installed.
+    """
+    name = "the image" if isinstance(path, bytes) else str(path)
+    with io.BytesIO(path) if isinstance(path, bytes) else _opened(Path(path)) as file:
+        start = file.read(16)
+        if not start:
+            raise ImageFileError(f"cannot read {name}: the file is empty (0 bytes)")
+        kind = format_from_content(start)
+        if kind is None:
+            raise ImageFileError(f"cannot read {name}: its content is not {FORMAT_NAMES}; convert it to one of these")
+        file.seek(0)
+        try:
+            with _pillow_at_ease():
+                return work(name, file, kind)
+        except (ImageFileError, MissingExtraError):
+            raise
+        except MemoryError as error:
+            raise ImageTooLargeError(f"cannot read {name}: there is not enough memory for its pixels") from error
+        except Exception as error:  # Pillow's parsers let through whatever a damaged file makes them trip over
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise ImageFileError(
+                f"cannot read {name}: this {kind.name} file is damaged or cut short ({reason}); get a whole copy of it"
+            ) from error
+
+
+def _opened(path: Path) -> IO[bytes]:
     if is_folder(path):
         raise ImageFileError(f"cannot read {path}: it is a folder, not an image file")
     if exists(path) and path.is_fifo():
         raise ImageFileError(f"cannot read {path}: it is a pipe; save the image as a file first")
     try:
-        file = path.open("rb")
+        return path.open("rb")
     except FileNotFoundError:
         raise ImageFileError(f"cannot read {path}: there is no such file") from None
     except OSError as error:
         raise ImageFileError(f"cannot read {path}: {error.strerror or error}") from error
-    with file:
-        start = file.read(16)
-        if not start:
-            raise ImageFileError(f"cannot read {path}: the file is empty (0 bytes)")
-        kind = format_from_content(start)
-        if kind is None:
-            raise ImageFileError(f"cannot read {path}: its content is not {FORMAT_NAMES}; convert it to one of these")
-        file.seek(0)
-        try:
-            with _pillow_at_ease():
-                return _decode(path, file, kind, max_pixels, deep)
-        except (ImageFileError, MissingExtraError):
-            raise
-        except MemoryError as error:
-            raise ImageTooLargeError(f"cannot read {path}: there is not enough memory for its pixels") from error
-        except Exception as error:  # Pillow's parsers let through whatever a damaged file makes them trip over
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise ImageFileError(
-                f"cannot read {path}: this {kind.name} file is damaged or cut short ({reason}); get a whole copy of it"
-            ) from error
 
 
 def list_images(folder: Path | str) -> tuple[Path, ...]:
@@ -108,40 +131,53 @@ def list_images(folder: Path | str) -> tuple[Path, ...]:
     return found
 
 
-def _decode(path: Path, file: IO[bytes], kind: Format, max_pixels: int | None, deep: bool) -> Photo:
+def _decode(name: str, file: IO[bytes], kind: Format, max_pixels: int | None, deep: bool) -> Photo:
     reader = kind.import_reader()
     deep_tiff = open_deep_tiff(file) if kind.name == "TIFF" else None
     file.seek(0)
     with reader(io.BytesIO(deep_tiff.data) if deep_tiff else file, "") as image:
         width, height = deep_tiff.width if deep_tiff else image.size[0], image.size[1]
-        if max_pixels is not None and width * height > max_pixels:
-            raise ImageTooLargeError(
-                f"cannot read {path}: {width}×{height} is {width * height:,} pixels, more than the limit of "
-                f"{max_pixels:,}; raise it with --max-pixels if you trust the file"
-            )
-        made = decode(image, file, deep_tiff=deep_tiff, deep=deep)
-        if made is None:
-            raise ImageFileError(
-                f"cannot read {path}: samples of kind {image.mode!r} are not supported; convert it to 8- or 16-bit RGB"
-            )
-        notes = list(made.notes)
+        refuse_too_large(name, f"{width}×{height}", width * height, max_pixels)
+        photo = decode_picture(name, image, file, deep_tiff=deep_tiff, deep=deep)
         if (frames := getattr(image, "n_frames", 1)) > 1:
-            notes.append(f"only the first of {frames} pictures in the file was read")
-        carried = gather(image)
-        if made.is_srgb:
-            carried.pop("icc_profile", None)
-        orientation, exif = split_orientation(exif_block(image))
-        orientation = deep_tiff.orientation if deep_tiff else orientation
-        if exif:
-            carried["exif"] = exif
-        return Photo(
-            turn_upright(made.pixels, orientation),
-            alpha=None if made.alpha is None else turn_upright(made.alpha, orientation),
-            is_grey=made.is_grey,
-            source_bits=made.source_bits,
-            carried=carried,
-            notes=tuple(notes),
+            note = f"only the first of {frames} pictures in the file was read"
+            photo = dataclasses.replace(photo, notes=(*photo.notes, note))
+        return photo
+
+
+def refuse_too_large(name: str, what: str, pixels: int, max_pixels: int | None) -> None:
+    """Raise ``ImageTooLargeError`` where there are more pixels than the limit."""
+    if max_pixels is not None and pixels > max_pixels:
+        raise ImageTooLargeError(
+            f"cannot read {name}: {what} is {pixels:,} pixels, more than the limit of "
+            f"{max_pixels:,}; raise it with --max-pixels if you trust the file"
         )
+
+
+def decode_picture(
+    name: str, image: Image.Image, file: IO[bytes], *, deep_tiff: DeepTiff | None = None, deep: bool = False
+) -> Photo:
+    """Return the picture at which an open file stands, upright and with what the file says about it."""
+    made = decode(image, file, deep_tiff=deep_tiff, deep=deep)
+    if made is None:
+        raise ImageFileError(
+            f"cannot read {name}: samples of kind {image.mode!r} are not supported; convert it to 8- or 16-bit RGB"
+        )
+    carried = gather(image)
+    if made.is_srgb:
+        carried.pop("icc_profile", None)
+    orientation, exif = split_orientation(exif_block(image))
+    orientation = deep_tiff.orientation if deep_tiff else orientation
+    if exif:
+        carried["exif"] = exif
+    return Photo(
+        turn_upright(made.pixels, orientation),
+        alpha=None if made.alpha is None else turn_upright(made.alpha, orientation),
+        is_grey=made.is_grey,
+        source_bits=made.source_bits,
+        carried=carried,
+        notes=made.notes,
+    )
 
 
 class _Ease:

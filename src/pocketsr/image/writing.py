@@ -279,15 +279,15 @@ def _bands(job: _Job, strips: Iterable[Strip]) -> Iterator[npt.NDArray[Any]]:
         step = max(1, _BAND_PIXELS // job.width)
         for top in range(0, len(pixels), step):
             part = slice(top, top + step)
-            yield _band(pixels[part], None if alpha is None else alpha[part], job.channels, deep=job.has_16_bits)
+            yield file_bands(pixels[part], None if alpha is None else alpha[part], job.channels, deep=job.has_16_bits)
     if rows != job.height:
         raise SettingError(f"the strips do not make the image that was announced: needed {job.height} rows; got {rows}")
 
 
-def _band(
-    pixels: npt.NDArray[Any], alpha: npt.NDArray[Any] | None, channels: Channels, *, deep: bool
+def file_bands(
+    pixels: npt.NDArray[Any], alpha: npt.NDArray[Any] | None, channels: Channels, *, deep: bool = False
 ) -> npt.NDArray[Any]:
-    """Return the rows with the channels and the bits of the file."""
+    """Return rows with the channels of a file, and with 8 bits a sample unless ``deep``."""
     if alpha is not None and channels in ("L", "RGB"):
         pixels = _on_white(pixels, alpha)
     colour = pixels

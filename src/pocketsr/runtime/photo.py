@@ -17,7 +17,18 @@ import numpy as np
 import numpy.typing as npt
 
 from pocketsr.errors import OutputExistsError
-from pocketsr.image import DEFAULT_MAX_PIXELS, Photo, Strip, read_image, takes_quality, write_strips
+from pocketsr.image import (
+    DEFAULT_MAX_PIXELS,
+    Frames,
+    Photo,
+    Strip,
+    has_several,
+    read_frames,
+    read_image,
+    takes_quality,
+    write_frames,
+    write_strips,
+)
 from pocketsr.image.exif import resize_exif
 from pocketsr.image.paths import exists
 from pocketsr.runtime.enlarge import Enlarger, network_input
@@ -86,6 +97,8 @@ def upscale_file(
         raise OutputExistsError(f"{target} is the input itself; choose another output")
     if exists(target) and not overwrite:  # said before a large image is decoded; the writer looks again
         raise OutputExistsError(f"{target} is there already; add --overwrite to replace it")
+    if has_several(target) and (frames := read_frames(source, max_pixels=max_pixels)) is not None:
+        return _write_all(models, frames, target, settings=settings, overwrite=overwrite, on_progress=on_progress)
     photo = read_image(source, max_pixels=max_pixels, deep=True)
     return write_upscaled(models, photo, target, settings=settings, overwrite=overwrite, on_progress=on_progress)
 
@@ -128,6 +141,39 @@ def write_upscaled(
         lossless=settings.lossless,
         overwrite=overwrite,
     )
+
+
+def _write_all(
+    models: Upscaler | Sequence[Upscaler],
+    frames: Frames,
+    target: Path,
+    *,
+    settings: PhotoSettings,
+    overwrite: bool,
+    on_progress: Progress | None,
+) -> tuple[str, ...]:
+    """Upscale an animation, or a document of several pages."""
+    enlarger = Enlarger(models, target=settings.target, is_faithful=settings.is_faithful)
+    made = []
+    for number, photo in enumerate(frames.photos, 1):
+        made.append(_enlarged(enlarger, photo, is_stripped=settings.is_stripped))
+        if on_progress is not None:
+            on_progress(number, len(frames.photos))
+    notes = tuple(dict.fromkeys(note for photo in frames.photos for note in photo.notes))
+    has_quality = takes_quality(target)
+    quality = settings.quality if has_quality else None
+    return notes + write_frames(
+        target, made, like=frames, quality=quality, lossless=settings.lossless, overwrite=overwrite
+    )
+
+
+def _enlarged(enlarger: Enlarger, photo: Photo, *, is_stripped: bool) -> Photo:
+    """Return the enlarged photo in one piece."""
+    strips = list(enlarger.strips(photo))
+    pixels = np.concatenate([strip for strip, _ in strips])
+    alphas = [part for _, part in strips if part is not None]
+    carried = _carried(photo, *pixels.shape[:2], is_stripped=is_stripped)
+    return dataclasses.replace(photo, pixels=pixels, alpha=np.concatenate(alphas) if alphas else None, carried=carried)
 
 
 def upscaled_strips(
