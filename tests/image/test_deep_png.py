@@ -43,5 +43,5 @@ def test_what_is_written_in_bands_is_read_back_by_us_and_by_others(channels: int
 @pytest.mark.parametrize("size", [60, 200, 400])
 def test_a_file_cut_short_is_an_error(size: int) -> None:
     whole = deep_png(np.random.default_rng(0).integers(0, 65536, (24, 32, 3), np.uint16))
-    with pytest.raises(ValueError, match="cut short|announced"):
+    with pytest.raises(ValueError, match=r"cut short|announced"):
         read_deep_png(io.BytesIO(whole[:size]))

@@ -85,5 +85,5 @@ def test_what_pillow_reads_itself_is_left_to_it() -> None:
 def test_a_file_cut_short_is_an_error() -> None:
     file = io.BytesIO()
     write_deep_tiff(file, deep_samples(), {"compression": "tiff_adobe_deflate"})
-    with pytest.raises(ValueError, match="cut short|beyond its end"):
+    with pytest.raises(ValueError, match=r"cut short|beyond its end"):
         open_deep_tiff(io.BytesIO(file.getvalue()[:20]))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,7 +25,7 @@ def test_strips_give_what_the_whole_gives(
     white = np.iinfo(dtype).max
     image = np.random.default_rng(rows).integers(0, white + 1, (rows, columns, 3)).astype(dtype)
     edges = sorted({0, rows, *(cut for cut in cuts if cut < rows)})
-    strips = [image[start:stop] for start, stop in zip(edges, edges[1:], strict=False)]
+    strips = [image[start:stop] for start, stop in itertools.pairwise(edges)]
     made = np.concatenate(list(resize_strips(strips, rows_in=rows, height=height, width=width)))
     whole = np.clip(resize_bicubic(image.astype(np.float64), height, width), 0, white)
     assert made.dtype == dtype

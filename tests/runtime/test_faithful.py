@@ -17,7 +17,7 @@ def _photo(height: int = 60, width: int = 48) -> np.ndarray:
 def test_a_shift_of_colour_is_taken_away_and_detail_kept() -> None:
     high = np.clip(_photo(90, 72), 30, 220)
     low = downscale(high, 3)
-    shifted = high.astype(int) + (9, -6, 3)
+    shifted = high.astype(int) + np.array([9, -6, 3])
     made = correct_colour(shifted.astype(np.uint8), low)
     assert np.abs(made.astype(int) - high).mean() < 1
     shrunk = resize_bicubic(made.astype(float), *low.shape[:2])

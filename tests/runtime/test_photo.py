@@ -12,6 +12,7 @@ from pocketsr.runtime.backends.reference import ReferenceSession
 from pocketsr.runtime.photo import network_input, photo_of, upscale_file, upscaled_strips, write_upscaled
 from sample_graphs import abpn_like_graph, spec_for
 
+
 class _InMemory(Backend):
     """A backend whose model is a sample graph, so that nothing is read from disk."""
 

@@ -8,7 +8,7 @@ from pocketsr.image.frames import Frames, has_several, read_frames, write_frames
 from pocketsr.image.layout import find_layout, has_part, match_files
 from pocketsr.image.luma import enlarge_by_luma
 from pocketsr.image.photo import Photo
-from pocketsr.image.reading import DEFAULT_MAX_PIXELS, list_images, read_image
+from pocketsr.image.reading import DEFAULT_MAX_PIXELS, list_images, photo_from_pillow, read_image
 from pocketsr.image.resize import crop_to_multiple, downscale, resize_bicubic
 from pocketsr.image.resizing_strips import resize_strips
 from pocketsr.image.writing import Strip, check_fits, replacing, write_image, write_strips
@@ -34,6 +34,7 @@ __all__ = [
     "list_images",
     "make_degradation",
     "match_files",
+    "photo_from_pillow",
     "read_frames",
     "read_image",
     "replacing",

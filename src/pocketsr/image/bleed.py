@@ -63,5 +63,5 @@ def _halved(
     )
 
 
-def _doubled(image: npt.NDArray[np.float32], height: int, width: int) -> npt.NDArray[np.float32]:
+def _doubled(image: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[Any]:
     return image.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]

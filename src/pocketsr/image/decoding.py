@@ -81,7 +81,7 @@ def decode(image: Image.Image, file: IO[bytes], *, deep_tiff: DeepTiff | None, d
 
 def _split(samples: npt.NDArray[Any], *, is_premultiplied: bool = False) -> Decoded:
     """Return samples ``(H, W, C)``, uint16 or float32, as pixels and alpha of 16 bits."""
-    notes = ()
+    notes: tuple[str, ...] = ()
     bits = 16
     if samples.dtype == np.float32:
         bits = 32
@@ -131,7 +131,7 @@ def _unpack(image: Image.Image) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.u
 
 def _stored_mode(image: Any) -> str:
     """Return Pillow's name for how the file stores its samples, such as ``RGB;16B``; empty where it does not say."""
-    for tile in image.tile:
+    for tile in getattr(image, "tile", ()):
         arguments = tile[3]
         name = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
         return name if isinstance(name, str) else ""

@@ -1,7 +1,7 @@
 """PNG of 16 bits a sample, all of them: Pillow decodes colour of 16 bits to 8.
 
-PNG's filters work byte by byte, each byte predicted from the byte of the same place in the pixel before. So the bytes of
-one place in all pixels are an image of their own, grey and of 8 bits, filtered by the same rule:
+PNG's filters work byte by byte, each predicted from that of the same place in the pixel before. So the bytes of one
+place in all pixels are an image of their own, grey and of 8 bits, filtered by the same rule:
 
     RGB of 16 bits  =  R high | R low | G high | G low | B high | B low     six grey images, which Pillow undoes in C
 

@@ -1,8 +1,8 @@
 """TIFF of 16 bits and of floating point in colour, which Pillow knows in grey only.
 
-To unpack a strip, a TIFF library needs to know how many bytes it holds and not what they mean. So a copy of the file says
-that it is twice as wide (four times for 32 bits) and has 8 bits a sample; Pillow undoes the compression, and the bytes
-are put together here:
+To unpack a strip, a TIFF library needs to know how many bytes it holds and not what they mean. So a copy of the file
+says that it is twice as wide (four times for 32 bits) and has 8 bits a sample; Pillow undoes the compression, and the
+bytes are put together here:
 
     W × H, 16 bits  ──tags changed──>  2W × H, 8 bits  ──Pillow──>  bytes  ──>  predictor undone  ──>  samples
 
@@ -15,14 +15,29 @@ import dataclasses
 import io
 import struct
 from collections.abc import Iterator, Mapping
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, TiffImagePlugin
 
-_WIDTH, _BITS, _PHOTOMETRIC, _PLANAR, _PREDICTOR, _TILE_WIDTH, _KIND, _ORIENTATION = 256, 258, 262, 284, 317, 322, 339, 274
+_WIDTH, _BITS, _PHOTOMETRIC, _PLANAR, _PREDICTOR, _TILE_WIDTH, _KIND, _ORIENTATION = (
+    256,
+    258,
+    262,
+    284,
+    317,
+    322,
+    339,
+    274,
+)
 _FLOAT = 3
+_ORDERS: Mapping[bytes, Literal["<", ">"]] = {b"II": "<", b"MM": ">"}
+#: What a sample is, by bits and kind.
+_DTYPES: Mapping[tuple[int, int], np.dtype[Any]] = {
+    (16, 1): np.dtype(np.uint16),
+    (32, _FLOAT): np.dtype(np.float32),
+}
 #: struct codes of the whole-number types: byte, short, long, and BigTIFF's long8.
 _CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
@@ -32,7 +47,7 @@ class _Field(NamedTuple):
 
     entry: int
     kind: int
-    count: int
+    length: int
     values: int
 
 
@@ -54,7 +69,7 @@ class DeepTiff:
     data: bytes
     width: int
     dtype: np.dtype[Any]
-    order: str
+    order: Literal["<", ">"]
     predictor: int
     has_planes: bool
     tile_width: int
@@ -75,7 +90,7 @@ class DeepTiff:
         return np.ascontiguousarray(made.transpose(0, 2, 3, 1).reshape(height, width, channels))
 
     def _undo(self, block: npt.NDArray[np.uint8], group: int) -> npt.NDArray[Any]:
-        """Return the samples ``(H, planes, n)`` of the bytes ``(H, planes, n · size)`` of a strip or column of tiles."""
+        """Return samples ``(H, planes, n)`` from the bytes ``(H, planes, n · size)`` of strips or a column of tiles."""
         size, shape = self.dtype.itemsize, block.shape[:2]
         count = block.shape[2] // size
         if self.predictor == 3:  # bytes of one weight lie together, highest first, as differences to the pixel before
@@ -114,17 +129,19 @@ def open_deep_tiff(file: IO[bytes]) -> DeepTiff | None:
 
     bits = set(_values(data, order, fields[_BITS])) if _BITS in fields else {1}
     kind = value(_KIND, 1)
-    dtype = {(16, 1): np.dtype(np.uint16), (32, _FLOAT): np.dtype(np.float32)}.get((max(bits), kind))
+    dtype = _DTYPES.get((max(bits), kind))
     if value(_PHOTOMETRIC, 0) not in (1, 2) or len(bits) > 1 or dtype is None:
         return None
     size, width, tile = dtype.itemsize, value(_WIDTH, 0), value(_TILE_WIDTH, 0)
-    predictor, has_planes = value(_PREDICTOR, 1), value(_PLANAR, 1) == 2 and fields[_BITS].count > 1
+    predictor, has_planes = value(_PREDICTOR, 1), value(_PLANAR, 1) == 2 and fields[_BITS].length > 1
     orientation = value(_ORIENTATION, 1)
     changes = {_WIDTH: width * size, _TILE_WIDTH: tile * size, _BITS: 8, _PREDICTOR: 1, _KIND: 1, _ORIENTATION: 1}
     for tag, number in changes.items():
         if tag in fields:
             _patch(data, order, fields[tag], number)
-    return DeepTiff(bytes(data), width, dtype, order, predictor, has_planes, tile, orientation if 1 <= orientation <= 8 else 1)
+    return DeepTiff(
+        bytes(data), width, dtype, order, predictor, has_planes, tile, orientation if 1 <= orientation <= 8 else 1
+    )
 
 
 def write_deep_tiff(file: IO[bytes], samples: npt.NDArray[np.uint16], options: Mapping[str, Any]) -> None:
@@ -178,10 +195,10 @@ def add_directories(data: bytes, directories: Mapping[int, Mapping[int, Any]]) -
     return bytes(made)
 
 
-def _directory(data: bytearray) -> tuple[str, dict[int, _Field]]:
+def _directory(data: bytearray) -> tuple[Literal["<", ">"], dict[int, _Field]]:
     """Return the byte order and the fields of the first directory."""
     try:
-        order = {b"II": "<", b"MM": ">"}[bytes(data[:2])]
+        order = _ORDERS[bytes(data[:2])]
         return order, dict(_fields(data, order))
     except (struct.error, KeyError) as error:
         raise ValueError("its directory is cut short") from error
@@ -206,16 +223,16 @@ def _fields(data: bytearray, order: str) -> Iterator[tuple[int, _Field]]:
 
 
 def _values(data: bytearray, order: str, field: _Field) -> tuple[int, ...]:
-    if field.values + struct.calcsize(_CODES[field.kind]) > len(data) or field.count < 1:
+    if field.values + struct.calcsize(_CODES[field.kind]) > len(data) or field.length < 1:
         raise ValueError("its directory points beyond its end")
     # No tag that matters here has more values than an image has channels.
-    return struct.unpack_from(f"{order}{min(field.count, 64)}{_CODES[field.kind]}", data, field.values)
+    return struct.unpack_from(f"{order}{min(field.length, 64)}{_CODES[field.kind]}", data, field.values)
 
 
 def _patch(data: bytearray, order: str, field: _Field, value: int) -> None:
     """Put one number in place of all values of a field."""
-    if field.count == 1 and field.kind == 3:  # a short may be too small for a width: there is room for a long
+    if field.length == 1 and field.kind == 3:  # a short may be too small for a width: there is room for a long
         struct.pack_into(f"{order}H", data, field.entry + 2, 4)
         struct.pack_into(f"{order}I", data, field.values, value)
         return
-    struct.pack_into(f"{order}{field.count}{_CODES[field.kind]}", data, field.values, *[value] * field.count)
+    struct.pack_into(f"{order}{field.length}{_CODES[field.kind]}", data, field.values, *[value] * field.length)

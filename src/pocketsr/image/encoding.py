@@ -82,9 +82,7 @@ def encoder_options(
     return options | metadata, notes
 
 
-def _fitting_metadata(
-    name: str, carried: Mapping[str, Any], *, is_grey: bool
-) -> tuple[dict[str, Any], list[str]]:
+def _fitting_metadata(name: str, carried: Mapping[str, Any], *, is_grey: bool) -> tuple[dict[str, Any], list[str]]:
     """Return what of ``Photo.carried`` a format can hold, as Pillow's ``save`` takes it, and notes on the rest."""
     kept: dict[str, Any] = {}
     notes = []

@@ -171,9 +171,7 @@ _FORMATS = (
 )
 
 #: Format name by file name ending, in lower case: all that can be read and written here.
-FORMATS: Mapping[str, str] = {
-    suffix: kind.name for kind in _FORMATS if kind.is_installed for suffix in kind.suffixes
-}
+FORMATS: Mapping[str, str] = {suffix: kind.name for kind in _FORMATS if kind.is_installed for suffix in kind.suffixes}
 
 #: The formats in words, for messages.
 FORMAT_NAMES = "PNG, JPEG, WebP, AVIF, TIFF, BMP, GIF, HEIC or JPEG XL"

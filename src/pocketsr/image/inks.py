@@ -24,7 +24,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str
 
     try:
         if image.mode == "LAB":
-            source = ImageCms.createProfile("LAB")
+            source = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
         elif profile:
             source = ImageCms.getOpenProfile(io.BytesIO(profile))
         else:

@@ -20,7 +20,7 @@ from typing import IO, TypeVar
 
 from PIL import Image
 
-from pocketsr.errors import DataError, ImageFileError, ImageTooLargeError, MissingExtraError
+from pocketsr.errors import DataError, ImageFileError, ImageTooLargeError, MissingExtraError, SettingError
 from pocketsr.image.carried import exif_block, gather
 from pocketsr.image.decoding import decode
 from pocketsr.image.deep_tiff import DeepTiff, open_deep_tiff
@@ -57,6 +57,32 @@ def read_image(path: Path | str | bytes, *, max_pixels: int | None = DEFAULT_MAX
         MissingExtraError: The plugin that HEIC or JPEG XL needs is not installed.
     """
     return from_file(path, lambda name, file, kind: _decode(name, file, kind, max_pixels, deep))
+
+
+def photo_from_pillow(image: Image.Image) -> Photo:
+    """Return an open image of Pillow's as a photo, upright; 16 bits of grey are kept.
+
+    Raises:
+        SettingError: Its samples are of a kind that is not supported.
+        ImageFileError: The file behind it is damaged.
+    """
+    with _pillow_at_ease():
+        try:
+            image.load()
+            loaded = image.copy()  # what is in memory has no file to look into
+        except (OSError, SyntaxError, ValueError) as error:
+            raise ImageFileError(f"cannot read the image: its file is damaged or cut short ({error})") from error
+        made = decode(loaded, io.BytesIO(), deep_tiff=None, deep=True)
+        if made is None:
+            raise SettingError(f"an image of mode {image.mode!r} is not supported; convert it to RGB or L")
+        orientation, exif = split_orientation(exif_block(image))
+    carried = gather(image)
+    if made.is_srgb:
+        carried.pop("icc_profile", None)
+    if exif:
+        carried["exif"] = exif
+    alpha = None if made.alpha is None else turn_upright(made.alpha, orientation)
+    return Photo(turn_upright(made.pixels, orientation), alpha, made.is_grey, made.source_bits, carried, made.notes)
 
 
 def from_file(path: Path | str | bytes, work: Callable[[str, IO[bytes], Format], _Made]) -> _Made:

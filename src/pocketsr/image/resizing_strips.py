@@ -38,7 +38,7 @@ def resize_strips(
     dtype: npt.DTypeLike = np.uint8
     for top in range(0, height, _ROWS):
         rows = slice(top, min(top + _ROWS, height))
-        low, high = int(indices[rows].min()), int(indices[rows].max()) + 1
+        high = int(indices[rows].max()) + 1
         while first + count < high:
             strip = next(source)
             dtype = strip.dtype

@@ -301,12 +301,12 @@ def file_bands(
 
 
 def _on_white(pixels: npt.NDArray[Any], alpha: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    white = _white(pixels)
     # At most 255² + 127, which 16 bits hold, or the same with 65535 in 32.
-    wide = np.uint16 if pixels.dtype == np.uint8 else np.uint32
+    wide = np.dtype(np.uint16 if pixels.dtype == np.uint8 else np.uint32)
+    white = wide.type(_white(pixels))
     opacity = alpha[..., None].astype(wide)
-    mixed = pixels * opacity + (wide(white) - opacity) * wide(white) + wide(white // 2)
-    return (mixed // wide(white)).astype(pixels.dtype)
+    mixed = pixels * opacity + (white - opacity) * white + white // wide.type(2)
+    return np.asarray((mixed // white).astype(pixels.dtype))
 
 
 def _white(pixels: npt.NDArray[Any]) -> int:

@@ -4,9 +4,9 @@
                         └────────────> mean ──> bicubic ──────────────(−)┴─> detail ──> calmed ─┐
     samples ──> bicubic ──────────────────────────────────────────────────────────────────(+)───┴─> 16 bits
 
-What the network adds to bicubic is its detail; added to bicubic of the samples themselves, nothing of them is lost. Its
-own rounding to 8 bits would still show as bands in a smooth sky. Two passes whose roundings differ by half a level halve
-it, and where the detail nearby is all within the rounding it is left out: there is nothing there but a ramp.
+What the network adds to bicubic is its detail; added to bicubic of the samples, nothing of them is lost. Its own
+rounding to 8 bits would still show as bands in a smooth sky. Two passes whose roundings differ by half a level halve it,
+and where the detail nearby is all within the rounding it is left out: there is nothing there but a ramp.
 """
 
 from __future__ import annotations
@@ -73,13 +73,11 @@ def _rounded_two_ways(slab: Samples) -> Iterator[npt.NDArray[np.uint8]]:
         yield ((wide + _LEVEL * (2 * number + 1) // (2 * _PASSES)) // _LEVEL).astype(np.uint8)
 
 
-def _joined(
-    slab: Samples, passes: list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]], scale: int
-) -> Samples:
+def _joined(slab: Samples, passes: list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]], scale: int) -> Samples:
     """Return the samples enlarged by bicubic, with the detail that the network adds on average."""
     height, width = slab.shape[0] * scale, slab.shape[1] * scale
-    given = np.mean([rounded for rounded, _ in passes], axis=0, dtype=np.float32)
-    detail = np.mean([enlarged for _, enlarged in passes], axis=0, dtype=np.float32)
+    given = np.asarray(np.mean([rounded for rounded, _ in passes], axis=0, dtype=np.float32))
+    detail = np.asarray(np.mean([enlarged for _, enlarged in passes], axis=0, dtype=np.float32))
     detail -= resize_bicubic(given, height, width)
     detail *= _liveliness(detail, scale)
     # In double precision, as 16 bits times bicubic's overshoot need more digits than single has to spare.
@@ -104,6 +102,8 @@ def _liveliness(detail: npt.NDArray[np.float32], scale: int) -> npt.NDArray[np.f
     padded = np.pad(largest, _CALM_REACH, mode="edge")
     sides = range(2 * _CALM_REACH + 1)
     near = np.max([padded[down : down + height, right : right + width] for down in sides for right in sides], axis=0)
-    weight = np.clip((near - _CALM_LEVELS) / (_LIVELY_LEVELS - _CALM_LEVELS), 0, 1).astype(np.float32)
+    weight: npt.NDArray[np.float32] = np.clip((near - _CALM_LEVELS) / (_LIVELY_LEVELS - _CALM_LEVELS), 0, 1).astype(
+        np.float32
+    )
     weight = weight.repeat(scale, axis=0).repeat(scale, axis=1)
     return weight if detail.ndim == 2 else weight[:, :, None]

@@ -1,9 +1,10 @@
 """Photos made larger in memory, strip by strip: any size, 8 or 16 bits, with transparency.
 
-    colour ──> bled under what is transparent ──> model, or several in a row ──> shrunk to the size ──┐
-    alpha  ──────────────────────────────────────> the same models ──> shrunk to the size ────────────┴──> strips
+    colour ──> bled under what is transparent ──> model, or several in a row ──> shrunk to the size ─┐
+    alpha  ──────────────────────────────────────> the same models ──> shrunk to the size ───────────┴──> strips
 
-The enlarged photo is never held; where models follow each other, what goes into the last one is. Knows nothing of files.
+The enlarged photo is never held; where models follow each other, what goes into the last one is. Knows nothing of
+files.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     image ──> network ──> shrunk by bicubic ──(−) image ──> mean of 5×5 ──> enlarged by bicubic ──(+) network's
 
-Only slow differences are corrected, which are a shift of colour; detail is the network's. On the bundled model the effect
-is small (docs/reference/photo-contract.md has the figures); it is for models that shift.
+Only slow differences are corrected, which are a shift of colour; detail is the network's. On the bundled model the
+effect is small (docs/reference/photo-contract.md has the figures); it is for models that shift.
 """
 
 from __future__ import annotations

@@ -35,7 +35,15 @@ from pocketsr.runtime.enlarge import Enlarger, network_input
 from pocketsr.runtime.target import Target
 from pocketsr.runtime.upscaler import Progress, Upscaler
 
-__all__ = ["PhotoSettings", "network_input", "photo_of", "upscale_file", "upscaled_strips", "write_upscaled"]
+__all__ = [
+    "PhotoSettings",
+    "enlarged",
+    "network_input",
+    "photo_of",
+    "upscale_file",
+    "upscaled_strips",
+    "write_upscaled",
+]
 
 #: What says how colours are to be shown, and nothing of who took the photo, where and with what.
 _COLOUR = ("icc_profile", "gamma")
@@ -156,7 +164,7 @@ def _write_all(
     enlarger = Enlarger(models, target=settings.target, is_faithful=settings.is_faithful)
     made = []
     for number, photo in enumerate(frames.photos, 1):
-        made.append(_enlarged(enlarger, photo, is_stripped=settings.is_stripped))
+        made.append(enlarged(enlarger, photo, is_stripped=settings.is_stripped))
         if on_progress is not None:
             on_progress(number, len(frames.photos))
     notes = tuple(dict.fromkeys(note for photo in frames.photos for note in photo.notes))
@@ -167,9 +175,11 @@ def _write_all(
     )
 
 
-def _enlarged(enlarger: Enlarger, photo: Photo, *, is_stripped: bool) -> Photo:
-    """Return the enlarged photo in one piece."""
-    strips = list(enlarger.strips(photo))
+def enlarged(
+    enlarger: Enlarger, photo: Photo, *, is_stripped: bool = False, on_progress: Progress | None = None
+) -> Photo:
+    """Return the enlarged photo in one piece, with metadata that is true for it."""
+    strips = list(enlarger.strips(photo, on_progress=on_progress))
     pixels = np.concatenate([strip for strip, _ in strips])
     alphas = [part for _, part in strips if part is not None]
     carried = _carried(photo, *pixels.shape[:2], is_stripped=is_stripped)
