@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -67,12 +68,63 @@ def test_its_errors_are_of_one_family(model: Path, tmp_path: Path) -> None:
     with pytest.raises(ImageFileError):
         pocketsr.upscale(tmp_path / "none.png", model)
     with pytest.raises(SettingError):
-        pocketsr.upscale(_image(4, 4, 4), model)
+        pocketsr.upscale(_image(4, 4, 5), model)
     with pytest.raises(SettingError):
         pocketsr.load(model, threads=0)
     for error in (OutputExistsError, ImageFileError, SettingError):
         assert issubclass(error, pocketsr.PocketsrError)
     assert pocketsr.PocketsrError is PocketsrError
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 3), (20, 30, 4)], ids=str)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+def test_an_array_comes_back_as_its_own_kind(shape: tuple[int, ...], dtype: type) -> None:
+    image = _image(*shape)
+    kinds = {np.uint8: 1, np.uint16: 257}
+    given = image.astype(dtype) * dtype(kinds[dtype]) if dtype in kinds else (image / 255).astype(dtype)
+    made = pocketsr.upscale(given, threads=1)
+    assert (made.dtype, made.shape) == (given.dtype, (60, 90, *shape[2:]))
+    assert given.max() / 2 < made.max() <= (np.iinfo(dtype).max if dtype in kinds else 1)
+
+
+@pytest.mark.parametrize(("mode", "back"), [("L", "L"), ("LA", "LA"), ("RGB", "RGB"), ("RGBA", "RGBA"), ("1", "L")])
+def test_an_image_of_pillow_comes_back_as_one(model: Path, mode: str, back: str) -> None:
+    image = Image.fromarray(_image(20, 30, 4)).convert(mode)
+    image.info["icc_profile"] = b"\0" * 16 + b"RGB " + b"\0" * 108
+    made = pocketsr.upscale(image, model, scale=2, threads=1)
+    assert (made.mode, made.size) == (back, (60, 40))
+    assert made.info["icc_profile"] == image.info["icc_profile"]
+
+
+def test_sixteen_bits_of_pillow_stay() -> None:
+    image = Image.fromarray(_image(20, 30).astype(np.uint16) * 257)
+    assert pocketsr.upscale(image, threads=1).mode == "I;16"
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tif"])
+def test_bytes_come_back_as_bytes_of_their_format(model: Path, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"in.{ending}"
+    Image.fromarray(_image(20, 30, 3)).save(path)
+    made = pocketsr.upscale(path.read_bytes(), model, scale=2.5, threads=1)
+    with Image.open(io.BytesIO(made)) as image, Image.open(path) as source:
+        assert (image.format, image.size) == (source.format, (75, 50))
+    done = pocketsr.upscale(path.read_bytes(), model, output=tmp_path / "out.png", threads=1)
+    with Image.open(done) as image:
+        assert image.size == (90, 60)
+
+
+def test_a_scale_that_no_model_has_is_reached_all_the_same(tmp_path: Path) -> None:
+    for scale, shape in ((2, (40, 60, 3)), (1.3, (26, 39, 3)), (4, (80, 120, 3)), (8, (160, 240, 3))):
+        assert pocketsr.upscale(_image(20, 30, 3), scale=scale, threads=1).shape == shape
+    Image.fromarray(_image(20, 30, 3)).save(tmp_path / "in.png")
+    assert pocketsr.upscale(tmp_path / "in.png", scale=2, threads=1).shape == (40, 60, 3)
+
+
+def test_numbers_that_are_none_are_refused() -> None:
+    with pytest.raises(SettingError, match="are none"):
+        pocketsr.upscale(np.full((4, 4), np.nan, np.float32))
+    with pytest.raises(SettingError, match=r"floating point of 0\.\.1, not int64"):
+        pocketsr.upscale(np.zeros((4, 4), np.int64))
 
 
 def test_models_are_the_entries_of_the_catalogue() -> None:

@@ -12,30 +12,48 @@ Importing it loads neither torch nor a runtime nor numpy; the first call does wh
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pocketsr.errors import PocketsrError
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    from PIL.Image import Image
+    from typing_extensions import TypeIs
 
     from pocketsr.runtime import Upscaler
     from pocketsr.weights import Entry
 
     PathLike = str | os.PathLike[str]
     Pixels = npt.NDArray[np.uint8]
+    _Array = TypeVar("_Array", bound=npt.NDArray[Any])
 
 __all__ = ["PocketsrError", "load", "models", "upscale"]
 
 
 @overload
 def upscale(
-    image: Pixels | PathLike,
-    model: PathLike = ...,
+    image: _Array,
+    model: PathLike | None = ...,
     *,
+    scale: float | None = ...,
+    output: None = ...,
+    overwrite: bool = ...,
+    backend: str = ...,
+    threads: int | None = ...,
+    tile: int | None = ...,
+    on_progress: Callable[[int, int], None] | None = ...,
+) -> _Array: ...
+@overload
+def upscale(
+    image: PathLike,
+    model: PathLike | None = ...,
+    *,
+    scale: float | None = ...,
     output: None = ...,
     overwrite: bool = ...,
     backend: str = ...,
@@ -45,9 +63,36 @@ def upscale(
 ) -> Pixels: ...
 @overload
 def upscale(
-    image: Pixels | PathLike,
-    model: PathLike = ...,
+    image: bytes,
+    model: PathLike | None = ...,
     *,
+    scale: float | None = ...,
+    output: None = ...,
+    overwrite: bool = ...,
+    backend: str = ...,
+    threads: int | None = ...,
+    tile: int | None = ...,
+    on_progress: Callable[[int, int], None] | None = ...,
+) -> bytes: ...
+@overload
+def upscale(
+    image: Image,
+    model: PathLike | None = ...,
+    *,
+    scale: float | None = ...,
+    output: None = ...,
+    overwrite: bool = ...,
+    backend: str = ...,
+    threads: int | None = ...,
+    tile: int | None = ...,
+    on_progress: Callable[[int, int], None] | None = ...,
+) -> Image: ...
+@overload
+def upscale(
+    image: npt.NDArray[Any] | PathLike | bytes | Image,
+    model: PathLike | None = ...,
+    *,
+    scale: float | None = ...,
     output: PathLike,
     overwrite: bool = ...,
     backend: str = ...,
@@ -56,31 +101,36 @@ def upscale(
     on_progress: Callable[[int, int], None] | None = ...,
 ) -> Path: ...
 def upscale(
-    image: Pixels | PathLike,
-    model: PathLike = "abpn-x3",
+    image: npt.NDArray[Any] | PathLike | bytes | Image,
+    model: PathLike | None = None,
     *,
+    scale: float | None = None,
     output: PathLike | None = None,
     overwrite: bool = False,
     backend: str = "litert",
     threads: int | None = None,
     tile: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
-) -> Pixels | Path:
+) -> npt.NDArray[Any] | Path | bytes | Image:
     """Make one image larger. For many images ``load`` a model once and call it.
 
     Args:
-        image: uint8 ``(H, W, 3)`` RGB or ``(H, W)`` grey, or the path of an image file.
-        model: A name in the catalogue, or a path to a ``.tflite``.
-        output: Image file to write; a file's transparency, EXIF and colour profile go along.
+        image: An array, ``(H, W)`` grey, ``(H, W, 3)`` RGB or ``(H, W, 4)`` with alpha, of uint8, uint16, or floating
+            point of 0..1; an image of Pillow's; the bytes of an image file; or the path of one.
+        model: A name in the catalogue, or a path to a ``.tflite``; None takes what suits the scale.
+        scale: Output side over input side, such as 2 or 2.5; None is the model's own. Models are run until the scale
+            is reached or passed, and what is past it is resized.
+        output: Image file to write; a file's transparency, metadata and colour profile go along.
         overwrite: Replace the output if it is there.
         backend: What runs the model, such as ``"litert"`` or ``"reference"``.
         threads: Processor threads; None takes the cores this process may use.
         tile: Longest side of a tile in low-resolution pixels; None chooses. The result does not depend on it.
-        on_progress: Called after every tile with (tiles done, tiles in all).
+        on_progress: Called as the model goes on with (parts done, parts in all): tiles, where 8 bits are enlarged.
 
     Returns:
-        Without ``output`` the pixels, uint8 ``(sH, sW, 3)``, or ``(sH, sW)`` for a grey array or file.
-        With it, the path that was written.
+        With ``output`` the path that was written. Without, what was given, enlarged: an array of the same type and
+        channels, an image of Pillow's, a file's bytes in its format. Of a path the pixels, uint8 ``(sH, sW, 3)``, or
+        ``(sH, sW)`` where the file is grey.
 
     Raises:
         UnknownNameError: No model or backend has that name.
@@ -90,25 +140,45 @@ def upscale(
         SettingError: The array has another dtype or shape, or a setting is out of range.
 
     >>> import numpy as np
+    >>> upscale(np.zeros((4, 4), np.float32), scale=2.5).shape
+    (10, 10)
     >>> upscale(np.zeros((4, 4, 3), np.uint8), model="no-such-model")
     Traceback (most recent call last):
     ...
     pocketsr.errors.UnknownNameError: unknown model 'no-such-model'; ...
     """
-    from pocketsr.image import read_image
-    from pocketsr.runtime import Upscaler
-    from pocketsr.runtime.photo import network_input, photo_of, upscale_file, write_upscaled
+    from pocketsr.image import photo_from_pillow, read_image
+    from pocketsr.runtime import Target, kinds, open_models
+    from pocketsr.runtime.enlarge import Enlarger, network_input
+    from pocketsr.runtime.photo import PhotoSettings, upscale_file, write_upscaled
 
-    upscaler = Upscaler(model, backend=backend, threads=threads, tile=tile)
-    if output is None:
-        pixels = network_input(read_image(Path(image))) if isinstance(image, str | os.PathLike) else image
-        return upscaler(pixels, on_progress=on_progress)
-    target = Path(output)
+    target = None if scale is None else Target(scale=scale)
+    models = open_models(model, target, backend=backend, threads=threads, tile=tile)
+    settings, enlarger = PhotoSettings(target=target), Enlarger(models, target=target)
+    if output is not None:
+        path = Path(output)
+        if isinstance(image, str | os.PathLike):
+            upscale_file(models, Path(image), path, settings=settings, overwrite=overwrite, on_progress=on_progress)
+            return path
+        if isinstance(image, bytes):
+            photo = read_image(image, deep=True)
+        else:
+            photo = photo_from_pillow(image) if _is_pillow(image) else kinds.photo_of_array(image)
+        write_upscaled(models, photo, path, settings=settings, overwrite=overwrite, on_progress=on_progress)
+        return path
+    if isinstance(image, bytes):
+        return kinds.upscale_bytes(models, image, settings=settings, on_progress=on_progress)
     if isinstance(image, str | os.PathLike):
-        upscale_file(upscaler, Path(image), target, overwrite=overwrite, on_progress=on_progress)
-    else:
-        write_upscaled(upscaler, photo_of(image), target, overwrite=overwrite, on_progress=on_progress)
-    return target
+        image = network_input(read_image(Path(image)))
+    elif _is_pillow(image):
+        return kinds.upscale_pillow(enlarger, image, on_progress=on_progress)
+    return kinds.upscale_array(enlarger, image, on_progress=on_progress)
+
+
+def _is_pillow(image: object) -> TypeIs[Image]:
+    """Whether it is an image of Pillow's, without importing Pillow for those who do not use it."""
+    pillow = sys.modules.get("PIL.Image")
+    return pillow is not None and isinstance(image, pillow.Image)
 
 
 def load(

@@ -81,5 +81,5 @@ def test_a_folder_without_images_is_a_problem_that_does_not_stop_the_others(tmp_
 
 
 def test_an_unknown_format_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(SettingError, match="unknown format 'gif'; known: png, jpg"):
-        make_plan([Path("a.png")], None, ending="gif", scale=3)
+    with pytest.raises(SettingError, match="unknown format 'xyz'; known: png, jpg"):
+        make_plan([Path("a.png")], None, ending="xyz", scale=3)

@@ -70,15 +70,15 @@ def test_closed_streams_neither_stop_the_work_nor_reach_a_file(tmp_path: Path) -
 _ENDED = """
 import os, signal, sys
 from pocketsr.cli import main
-from pocketsr.runtime import photo
+from pocketsr.runtime.enlarge import Enlarger
 
-made = photo.upscaled_strips
+made = Enlarger.strips
 
 def ended(*arguments, **options):
     os.kill(os.getpid(), int(sys.argv[1]))
     yield from made(*arguments, **options)
 
-photo.upscaled_strips = ended
+Enlarger.strips = ended
 main(sys.argv[2:], prog_name="pocketsr")
 """
 

@@ -107,6 +107,50 @@ def test_odd_sizes_work(tmp_path: Path, model: Path, height: int, width: int) ->
     assert read_image(source.with_name("odd_x3.png")).pixels.shape == (3 * height, 3 * width, 3)
 
 
+@pytest.mark.parametrize(
+    ("options", "size", "mark"),
+    [
+        (("-s", 2), (48, 64), "x2"),
+        (("-s", 2.5), (60, 80), "x2.5"),
+        (("-s", 8), (192, 256), "x8"),
+        (("--width", 100), (75, 100), "100w"),
+        (("--height", 100), (100, 133), "100h"),
+        (("--fit", "90x90"), (68, 90), "90x90"),
+        (("--longest", 80), (60, 80), "80px"),
+        (("--megapixels", 0.01), (87, 115), "0.01mp"),
+    ],
+    ids=str,
+)
+def test_any_size_is_made_to_the_pixel_and_named(
+    photo: Path, model: Path, options: tuple[object, ...], size: tuple[int, int], mark: str
+) -> None:
+    done = _upscale(photo, "-m", model, *options)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert read_image(photo.with_name(f"photo_{mark}.png")).pixels.shape == (*size, 3)
+
+
+def test_a_size_no_larger_than_the_input_is_a_note(photo: Path, model: Path) -> None:
+    done = _upscale(photo, "-m", model, "-s", 0.5)
+    assert done.exit_code == 0
+    assert "no larger than the input" in done.stderr
+    assert read_image(photo.with_name("photo_x0.5.png")).pixels.shape == (12, 16, 3)
+
+
+def test_quality_lossless_strip_and_faithful_are_passed_on(photo: Path, model: Path, tmp_path: Path) -> None:
+    def made(name: str, *options: object) -> Path:
+        assert _upscale(photo, "-m", model, "-o", tmp_path / name, *options).exit_code == 0
+        return tmp_path / name
+
+    assert made("coarse.jpg", "--quality", 20).stat().st_size < made("fine.jpg").stat().st_size / 2
+    whole = read_image(made("whole.webp", "--lossless")).pixels
+    assert np.array_equal(whole, read_image(made("whole.png")).pixels)
+    assert not np.array_equal(whole, read_image(made("true.png", "--faithful")).pixels)
+    with Image.open(photo) as image:
+        image.save(photo, dpi=(100, 100))
+    assert read_image(made("dpi.png")).carried["dpi"] == pytest.approx((300, 300), abs=0.1)
+    assert "dpi" not in read_image(made("bare.png", "--strip")).carried
+
+
 # -- bad input: one line, no traceback, nothing left behind ----------------------------------------------------------
 
 
@@ -194,10 +238,11 @@ def test_the_input_is_never_the_output(photo: Path, model: Path) -> None:
 def test_wrong_usage_is_code_2(photo: Path, model: Path, tmp_path: Path) -> None:
     _assert_one_error(_upscale(photo, "-m", "abnp-x3"), "unknown model 'abnp-x3'", code=2)
     _assert_one_error(_upscale(photo, "-m", model, "--backend", "lightrt"), "did you mean 'litert'", code=2)
-    _assert_one_error(_upscale(photo, "-m", model, "-s", 4), "3 times, not 4", code=2)
-    _assert_one_error(_upscale(photo, "-s", 7), "scale 7", code=2)
+    _assert_one_error(_upscale(photo, "-m", model, "-s", 2, "--width", 9), "-s and --width came", code=2)
+    _assert_one_error(_upscale(photo, "-m", model, "--height", 9, "--width", 9), "--fit WxH", code=2)
+    _assert_one_error(_upscale(photo, "-m", model, "--fit", "1920"), "such as 1920x1080", code=2)
     _assert_one_error(_upscale(photo, "-m", model, "--tile", 3), "a tile needs to be", code=2)
-    _assert_one_error(_upscale(photo, "-m", model, "-f", "gif"), "unknown format 'gif'", code=2)
+    _assert_one_error(_upscale(photo, "-m", model, "-f", "xyz"), "unknown format 'xyz'", code=2)
     for arguments in ((), (photo, "--threads", 0), (photo, "--no-such-option")):
         assert _upscale(*arguments).exit_code == 2
     assert _files(tmp_path) == ["in/photo.png"]
@@ -290,10 +335,10 @@ import os, signal, sys
 from pathlib import Path
 from pocketsr.cli import main
 from pocketsr.image import writing
-from pocketsr.runtime import photo
+from pocketsr.runtime import enlarge
 
-writing.STREAM_PIXELS, photo._STRIP_PIXELS = 0, 500
-made = photo.upscaled_strips
+writing.STREAM_PIXELS, enlarge._STRIP_PIXELS = 0, 500
+made = enlarge.Enlarger.strips
 
 def interrupted(*arguments, **options):
     for number, strip in enumerate(made(*arguments, **options)):
@@ -302,7 +347,7 @@ def interrupted(*arguments, **options):
             os.kill(os.getpid(), signal.SIGINT)
         yield strip
 
-photo.upscaled_strips = interrupted
+enlarge.Enlarger.strips = interrupted
 main(prog_name="pocketsr")
 """
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pocketsr.errors import DataError, SettingError
 from pocketsr.image import FORMATS, list_images, paths
+from pocketsr.runtime import Target
 
 
 class Job(NamedTuple):
@@ -25,14 +26,15 @@ class Plan(NamedTuple):
     problems: tuple[DataError, ...]
 
 
-def make_plan(sources: Sequence[Path], output: str | None, *, ending: str | None, scale: int) -> Plan:
+def make_plan(sources: Sequence[Path], output: str | None, *, ending: str | None, scale: int | Target) -> Plan:
     """Pair every image with its output.
 
     Args:
         sources: Image files and folders of images.
         output: File, or folder for several images; None puts ``name_x3.png`` and so on beside each image.
         ending: Format of the outputs as a file name ending, with or without dot; None keeps that of the input.
-        scale: Named in outputs beside their inputs. Such outputs are not taken for inputs when a folder is done again.
+        scale: Or size; named in outputs beside their inputs. Such outputs are not taken for inputs when a folder is
+            done again.
 
     Raises:
         SettingError: An unknown ending, two images for one output, or a file where a folder is needed.
@@ -41,6 +43,7 @@ def make_plan(sources: Sequence[Path], output: str | None, *, ending: str | None
     'a_x3.jpg'
     """
     suffix = None if ending is None else _suffix(ending)
+    mark = f"x{scale}" if isinstance(scale, int) else str(scale)
     folder = Path(output) if output is not None and is_folder(output, sources) else None
     if folder is not None and paths.exists(folder) and not paths.is_folder(folder):
         raise SettingError(f"{folder} is a file; several images need a folder for their outputs")
@@ -49,7 +52,7 @@ def make_plan(sources: Sequence[Path], output: str | None, *, ending: str | None
 
     def target(source: Path) -> Path:
         ended = source.suffix if suffix is None else suffix
-        return folder / f"{source.stem}{ended}" if folder else source.with_name(f"{source.stem}_x{scale}{ended}")
+        return folder / f"{source.stem}{ended}" if folder else source.with_name(f"{source.stem}_{mark}{ended}")
 
     jobs: dict[Path, Job] = {}  # by input, so that an image that is named twice is done once
     problems = []

@@ -7,11 +7,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
 from pocketsr.cli import show_error
-from pocketsr.errors import ImageFileError, PocketsrError, SettingError
+from pocketsr.cli.photo_options import make_settings, photo_options
+from pocketsr.errors import ImageFileError, PocketsrError
 
 _Progress = Callable[[int, int], None]
 
@@ -40,7 +42,7 @@ _SOURCE = _Source(path_type=Path, readable=False)
 @click.option(
     "-m", "-n", "--model", "--model-name", help="Name from `pocketsr models`, or a .tflite  [default: abpn-x3]."
 )
-@click.option("-s", "--scale", type=click.IntRange(min=1), help="Factor; without -m it chooses the model.")
+@photo_options
 @click.option("-f", "--format", "--ext", "ending", help="Format of the outputs: png, jpg, webp, ...  [default: as IN].")
 @click.option("-t", "--threads", type=click.IntRange(min=1), help="Processor threads  [default: all].")
 @click.option(
@@ -55,11 +57,11 @@ _SOURCE = _Source(path_type=Path, readable=False)
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     images: tuple[Path, ...],
     more: tuple[Path, ...],
     output: str | None,
     model: str | None,
-    scale: int | None,
     ending: str | None,
     threads: int | None,
     tile: int,
@@ -67,6 +69,7 @@ def command(
     overwrite: bool,
     max_pixels: int | None,
     quiet: bool,
+    **photo: Any,
 ) -> None:
     """Make images larger. IN is an image file or a folder of them.
 
@@ -81,15 +84,12 @@ def command(
     # Imported here so that --help loads no numpy.
     from pocketsr.cli.plan import is_folder, make_plan
     from pocketsr.image import DEFAULT_MAX_PIXELS
-    from pocketsr.runtime import Upscaler
+    from pocketsr.runtime import open_models
     from pocketsr.runtime.photo import upscale_file
 
-    upscaler = Upscaler(_model(model, scale), backend=backend, threads=threads, tile=tile or None)
-    if scale is not None and scale != upscaler.scale:
-        raise SettingError(
-            f"model {model!r} enlarges {upscaler.scale} times, not {scale}; leave out -s or choose another"
-        )
-    jobs, problems = make_plan(sources, output, ending=ending, scale=upscaler.scale)
+    settings = make_settings(photo)
+    models = open_models(model, settings.target, backend=backend, threads=threads, tile=tile or None)
+    jobs, problems = make_plan(sources, output, ending=ending, scale=settings.target or models[0].scale)
     for problem in problems:
         show_error(problem)
     if output is not None and is_folder(output, sources):
@@ -101,9 +101,10 @@ def command(
         try:
             with _progress(title, is_shown=is_shown) as on_progress:
                 notes = upscale_file(
-                    upscaler,
+                    models,
                     job.source,
                     job.target,
+                    settings=settings,
                     overwrite=overwrite,
                     max_pixels=DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels or None,
                     on_progress=on_progress,
@@ -131,15 +132,6 @@ def _make_folder(folder: Path) -> None:
         raise ImageFileError(
             f"cannot make the folder {folder}: {error.strerror or error}; choose another with -o"
         ) from error
-
-
-def _model(model: str | None, scale: int | None) -> str:
-    """Return the model that was asked for, by name or path, or else by scale."""
-    from pocketsr.weights import DEFAULT_MODEL, find_scale
-
-    if model is not None:
-        return model
-    return DEFAULT_MODEL if scale is None else find_scale(scale).name
 
 
 @contextlib.contextmanager

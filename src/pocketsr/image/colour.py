@@ -88,3 +88,21 @@ def rgb_to_grey(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 def _check_rgb(image: npt.NDArray[_Pixels]) -> None:
     if image.ndim != 3 or image.shape[2] != 3:
         raise SettingError(f"colour needs an image of shape (height, width, 3), not {image.shape}")
+
+
+def to_8_bits(samples: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
+    """Return samples of 16 bits as the nearest level of 8 bits: 65535 is 255, and a level is 257 steps.
+
+    >>> to_8_bits(np.array([0, 128, 129, 65535], np.uint16)).tolist()
+    [0, 0, 1, 255]
+    """
+    return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def to_16_bits(samples: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
+    """Return samples of 8 bits in 16, white being 65535.
+
+    >>> to_16_bits(np.array([0, 1, 255], np.uint8)).tolist()
+    [0, 257, 65535]
+    """
+    return samples.astype(np.uint16) * np.uint16(257)

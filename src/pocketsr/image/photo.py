@@ -22,14 +22,16 @@ class Photo:
     Use ``dataclasses.replace(photo, pixels=..., alpha=...)`` to put new pixels in place of the old and keep the rest.
 
     Attributes:
-        pixels: uint8 ``(H, W, 3)`` RGB, upright (the EXIF orientation has been applied).
-        alpha: uint8 ``(H, W)``, 0 is transparent, not premultiplied; ``None`` where the image has no transparency.
+        pixels: uint8 ``(H, W, 3)`` RGB, upright (the EXIF orientation has been applied). uint16, 0..65535, where
+            reading was asked to keep more than 8 bits and the source has them.
+        alpha: ``(H, W)`` of the same type, 0 is transparent, not premultiplied; ``None`` where the image has no
+            transparency.
         is_grey: The source held one channel of grey; the three channels of ``pixels`` are equal. Written as grey again
             by formats that can.
-        source_bits: Bits per sample of the source, 1, 8 or 16. Samples of 16 bits have been reduced to their high byte.
-        carried: What is handed on to the output, by Pillow's names, each only where the file has it: ``exif`` (bytes,
-            orientation reset to upright), ``icc_profile`` (bytes; sRGB where there is none), ``dpi`` (pixels per inch,
-            horizontal and vertical).
+        source_bits: Bits per sample of the source: 1, 8, 16, or 32 (floating point).
+        carried: What is handed on to the output, each only where the file has it: ``exif`` (bytes, orientation reset to
+            upright), ``icc_profile`` (bytes; sRGB where there is none), ``dpi`` (pixels per inch, horizontal and
+            vertical), ``xmp`` and ``iptc`` (bytes), ``text`` (of PNG, by keyword), ``gamma`` (of PNG).
         notes: What reading gave up, each in words for the user.
 
     Raises:
@@ -40,8 +42,8 @@ class Photo:
     (2, 3, True)
     """
 
-    pixels: npt.NDArray[np.uint8]
-    alpha: npt.NDArray[np.uint8] | None = None
+    pixels: npt.NDArray[Any]
+    alpha: npt.NDArray[Any] | None = None
     is_grey: bool = False
     source_bits: int = 8
     carried: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -56,18 +58,27 @@ class Photo:
         return int(self.pixels.shape[0])
 
     @property
+    def is_deep(self) -> bool:
+        """Whether samples have 16 bits."""
+        return self.pixels.dtype == np.uint16
+
+    @property
     def width(self) -> int:
         """Columns."""
         return int(self.pixels.shape[1])
 
 
-def check_pixels(pixels: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8] | None) -> None:
-    """Refuse pixels that are not uint8 ``(H, W, 3)`` with at least one pixel, and alpha that does not fit them.
+def check_pixels(pixels: npt.NDArray[Any], alpha: npt.NDArray[Any] | None) -> None:
+    """Refuse pixels that are not uint8 or uint16 ``(H, W, 3)`` with at least one pixel, and alpha that does not fit.
 
     Raises:
         SettingError: They are not.
     """
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
-        raise SettingError(f"an image is uint8 of shape (height, width, 3), not {pixels.dtype} of {pixels.shape}")
-    if alpha is not None and (alpha.dtype != np.uint8 or alpha.shape != pixels.shape[:2]):
-        raise SettingError(f"alpha is uint8 of shape {pixels.shape[:2]} here, not {alpha.dtype} of {alpha.shape}")
+    if pixels.dtype not in (np.uint8, np.uint16) or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
+        raise SettingError(
+            f"an image is uint8 of shape (height, width, 3), or uint16, not {pixels.dtype} of {pixels.shape}"
+        )
+    if alpha is not None and (alpha.dtype != pixels.dtype or alpha.shape != pixels.shape[:2]):
+        raise SettingError(
+            f"alpha is {pixels.dtype} of shape {pixels.shape[:2]} here, not {alpha.dtype} of {alpha.shape}"
+        )

@@ -3,27 +3,29 @@
     file -> format by content -> size check -> decode in bands of rows -> RGB + alpha -> upright
 
 Pixels leave Pillow band by band, so the peak is 7 bytes a pixel for an RGB photo (4 in Pillow, 3 in the result); a
-progressive JPEG adds libjpeg's coefficients while it decodes. Knows nothing of networks or of writing.
+progressive JPEG adds libjpeg's coefficients while it decodes, and 16 bits take several times that. Knows nothing of
+networks or of writing.
 """
 
 from __future__ import annotations
 
-import importlib
+import dataclasses
+import io
 import logging
-import math
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from pocketsr.errors import DataError, ImageFileError, ImageTooLargeError
+from pocketsr.errors import DataError, ImageFileError, ImageTooLargeError, MissingExtraError, SettingError
+from pocketsr.image.carried import exif_block, gather
 from pocketsr.image.chatter import without_chatter
+from pocketsr.image.decoding import decode
+from pocketsr.image.deep_tiff import DeepTiff, open_deep_tiff
 from pocketsr.image.exif import split_orientation, turn_upright
 from pocketsr.image.formats import FORMAT_NAMES, FORMATS, Format, format_from_content
 from pocketsr.image.paths import exists, is_folder
@@ -32,66 +34,105 @@ from pocketsr.image.photo import Photo
 #: Images with more pixels are refused unless the caller raises the limit: a small file can claim any size.
 DEFAULT_MAX_PIXELS = 200_000_000
 
-#: Pixels that leave Pillow at a time; small beside a photo, large beside the cost of a call.
-_BAND_PIXELS = 1 << 20
-
-#: What each of Pillow's modes is decoded to; the 16-bit ones are left to numpy. Others are refused.
-_DECODED_MODES = {
-    "1": "L", "L": "L", "LA": "LA", "La": "LA", "I;16": "I;16", "I;16B": "I;16B", "I;16L": "I;16L", "I;16N": "I;16N",
-    "P": "RGB", "PA": "RGBA", "RGB": "RGB", "RGBX": "RGB", "RGBA": "RGBA", "RGBa": "RGBA", "CMYK": "RGB",
-    "YCbCr": "RGB",
-}  # fmt: skip
+_Made = TypeVar("_Made")
 
 
-def read_image(path: Path | str, *, max_pixels: int | None = DEFAULT_MAX_PIXELS) -> Photo:
+def read_image(path: Path | str | bytes, *, max_pixels: int | None = DEFAULT_MAX_PIXELS, deep: bool = False) -> Photo:
     """Read a photo. The format is told by the content, not by the name.
 
-    Palettes become colours, grey becomes three equal channels, 16-bit samples keep their high byte, and the EXIF
-    orientation is applied. Of an animation or a document with several pages the first picture is read. ``Photo.notes``
-    says what was given up.
+    Palettes become colours, grey becomes three equal channels, inks and Lab become sRGB, 16-bit samples keep their high
+    byte, and the EXIF orientation is applied. Of an animation or a document with several pages the first picture is
+    read. ``Photo.notes`` says what was given up.
 
     Args:
-        path: PNG, JPEG, WebP, AVIF, TIFF or BMP file.
+        path: PNG, JPEG, WebP, AVIF, TIFF, BMP or GIF file, or its bytes; HEIC and JPEG XL where Pillow's plugin for it
+            is installed.
         max_pixels: Refuse images with more pixels, before they are decoded; ``None`` lifts the limit.
+        deep: Keep samples of 16 bits, and floating-point ones of 0..1, as uint16.
 
     Returns:
-        The photo, upright, 8 bits a sample.
+        The photo, upright, 8 bits a sample unless ``deep``.
 
     Raises:
         ImageTooLargeError: More pixels than ``max_pixels``, or than the memory holds.
         ImageFileError: The file is missing, a folder, empty, not an image, damaged, or cut short.
+        MissingExtraError: The plugin that HEIC or JPEG XL needs is not installed.
     """
-    path = Path(path)
+    return from_file(path, lambda name, file, kind: _decode(name, file, kind, max_pixels, deep))
+
+
+def photo_from_pillow(image: Image.Image) -> Photo:
+    """Return an open image of Pillow's as a photo, upright; 16 bits of grey are kept.
+
+    Raises:
+        SettingError: Its samples are of a kind that is not supported.
+        ImageFileError: The file behind it is damaged.
+    """
+    with _pillow_at_ease():
+        try:
+            image.load()
+            loaded = image.copy()  # what is in memory has no file to look into
+        except (OSError, SyntaxError, ValueError) as error:
+            raise ImageFileError(f"cannot read the image: its file is damaged or cut short ({error})") from error
+        made = decode(loaded, io.BytesIO(), deep_tiff=None, deep=True)
+        if made is None:
+            raise SettingError(f"an image of mode {image.mode!r} is not supported; convert it to RGB or L")
+        orientation, exif = split_orientation(exif_block(image))
+    carried = gather(image)
+    if made.is_srgb:
+        carried.pop("icc_profile", None)
+    if exif:
+        carried["exif"] = exif
+    alpha = None if made.alpha is None else turn_upright(made.alpha, orientation)
+    return Photo(turn_upright(made.pixels, orientation), alpha, made.is_grey, made.source_bits, carried, made.notes)
+
+
+def from_file(path: Path | str | bytes, work: Callable[[str, IO[bytes], Format], _Made]) -> _Made:
+    """Open an image file, tell its format, and let ``work`` do the rest; whatever goes wrong is an error of ours.
+
+    Args:
+        path: A file, or the bytes of one.
+        work: Gets the name for messages, the open file, and its format.
+
+    Raises:
+        ImageTooLargeError: There is not the memory, or ``work`` says so.
+        ImageFileError: The file is missing, a folder, empty, not an image, damaged, or cut short.
+        MissingExtraError: The plugin that its format needs is not installed.
+    """
+    name = "the image" if isinstance(path, bytes) else str(path)
+    with io.BytesIO(path) if isinstance(path, bytes) else _opened(Path(path)) as file:
+        start = file.read(16)
+        if not start:
+            raise ImageFileError(f"cannot read {name}: the file is empty (0 bytes)")
+        kind = format_from_content(start)
+        if kind is None:
+            raise ImageFileError(f"cannot read {name}: its content is not {FORMAT_NAMES}; convert it to one of these")
+        file.seek(0)
+        try:
+            with _pillow_at_ease():
+                return work(name, file, kind)
+        except (ImageFileError, MissingExtraError):
+            raise
+        except MemoryError as error:
+            raise ImageTooLargeError(f"cannot read {name}: there is not enough memory for its pixels") from error
+        except Exception as error:  # Pillow's parsers let through whatever a damaged file makes them trip over
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise ImageFileError(
+                f"cannot read {name}: this {kind.name} file is damaged or cut short ({reason}); get a whole copy of it"
+            ) from error
+
+
+def _opened(path: Path) -> IO[bytes]:
     if is_folder(path):
         raise ImageFileError(f"cannot read {path}: it is a folder, not an image file")
     if exists(path) and path.is_fifo():
         raise ImageFileError(f"cannot read {path}: it is a pipe; save the image as a file first")
     try:
-        file = path.open("rb")
+        return path.open("rb")
     except FileNotFoundError:
         raise ImageFileError(f"cannot read {path}: there is no such file") from None
     except OSError as error:
         raise ImageFileError(f"cannot read {path}: {error.strerror or error}") from error
-    with file:
-        start = file.read(16)
-        if not start:
-            raise ImageFileError(f"cannot read {path}: the file is empty (0 bytes)")
-        kind = format_from_content(start)
-        if kind is None:
-            raise ImageFileError(f"cannot read {path}: its content is not {FORMAT_NAMES}; convert it to one of these")
-        file.seek(0)
-        try:
-            with _pillow_at_ease():
-                return _decode(path, file, kind, max_pixels)
-        except ImageFileError:
-            raise
-        except MemoryError as error:
-            raise ImageTooLargeError(f"cannot read {path}: there is not enough memory for its pixels") from error
-        except Exception as error:  # Pillow's parsers let through whatever a damaged file makes them trip over
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise ImageFileError(
-                f"cannot read {path}: this {kind.name} file is damaged or cut short ({reason}); get a whole copy of it"
-            ) from error
 
 
 def list_images(folder: Path | str) -> tuple[Path, ...]:
@@ -118,95 +159,54 @@ def list_images(folder: Path | str) -> tuple[Path, ...]:
     return found
 
 
-def _decode(path: Path, file: IO[bytes], kind: Format, max_pixels: int | None) -> Photo:
-    module, reader = kind.reader
-    with getattr(importlib.import_module(module), reader)(file, "") as image:
-        width, height = image.size
-        if max_pixels is not None and width * height > max_pixels:
-            raise ImageTooLargeError(
-                f"cannot read {path}: {width}×{height} is {width * height:,} pixels, more than the limit of "
-                f"{max_pixels:,}; raise it with --max-pixels if you trust the file"
-            )
-        # The raw mode is known only until the pixels are loaded.
-        stored = _stored_mode(image)
+def _decode(name: str, file: IO[bytes], kind: Format, max_pixels: int | None, deep: bool) -> Photo:
+    reader = kind.import_reader()
+    deep_tiff = open_deep_tiff(file) if kind.name == "TIFF" else None
+    file.seek(0)
+    with reader(io.BytesIO(deep_tiff.data) if deep_tiff else file, "") as image:
+        width, height = deep_tiff.width if deep_tiff else image.size[0], image.size[1]
+        refuse_too_large(name, f"{width}×{height}", width * height, max_pixels)
         with without_chatter() if kind.name == "TIFF" else nullcontext():
-            image.load()
-        if image.mode not in _DECODED_MODES:
-            raise ImageFileError(
-                f"cannot read {path}: samples of kind {image.mode!r} are not supported; convert it to 8- or 16-bit RGB"
-            )
-        # "LA;16B" is what Pillow calls grey with alpha of 16 bits; it decodes it to RGBA.
-        is_grey = image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I;16") or stored.startswith("LA")
-        bits = 16 if "16" in stored or image.mode.startswith("I;16") else 1 if image.mode == "1" else 8
-        notes = []
-        if bits == 16:
-            notes.append("16-bit samples were reduced to 8 bits")
+            photo = decode_picture(name, image, file, deep_tiff=deep_tiff, deep=deep)
         if (frames := getattr(image, "n_frames", 1)) > 1:
-            notes.append(f"only the first of {frames} pictures in the file was read")
-        icc_profile = image.info.get("icc_profile")
-        if image.mode == "CMYK":
-            notes.append("CMYK inks were converted to RGB without their colour profile")
-            icc_profile = None
-        pixels, alpha = _unpack(image)
-        carried: dict[str, Any] = {}
-        orientation, exif = split_orientation(image.info.get("exif", b""))
-        if exif:
-            carried["exif"] = exif
-        if icc_profile:
-            carried["icc_profile"] = icc_profile
-        if (dpi := _usable_dpi(image.info.get("dpi"))) is not None:
-            carried["dpi"] = dpi
-        return Photo(
-            turn_upright(pixels, orientation),
-            alpha=None if alpha is None else turn_upright(alpha, orientation),
-            is_grey=is_grey,
-            source_bits=bits,
-            carried=carried,
-            notes=tuple(notes),
+            note = f"only the first of {frames} pictures in the file was read"
+            photo = dataclasses.replace(photo, notes=(*photo.notes, note))
+        return photo
+
+
+def refuse_too_large(name: str, what: str, pixels: int, max_pixels: int | None) -> None:
+    """Raise ``ImageTooLargeError`` where there are more pixels than the limit."""
+    if max_pixels is not None and pixels > max_pixels:
+        raise ImageTooLargeError(
+            f"cannot read {name}: {what} is {pixels:,} pixels, more than the limit of "
+            f"{max_pixels:,}; raise it with --max-pixels if you trust the file"
         )
 
 
-def _unpack(image: Image.Image) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]:
-    """Copy the pixels out of Pillow band by band, so that no second whole copy ever exists."""
-    mode = _DECODED_MODES[image.mode]
-    if image.has_transparency_data and not mode.startswith("I;16"):
-        mode = "RGBA" if mode in ("RGB", "RGBA") else "LA"
-    width, height = image.size
-    pixels = np.empty((height, width, 3), np.uint8)
-    alpha = np.empty((height, width), np.uint8) if mode in ("LA", "RGBA") else None
-    step = max(1, _BAND_PIXELS // width)
-    for top in range(0, height, step):
-        rows = slice(top, min(top + step, height))
-        band = image.crop((0, rows.start, width, rows.stop))
-        values = np.asarray(band if band.mode == mode else band.convert(mode))
-        if mode.startswith("I;16"):
-            values = (values >> 8).astype(np.uint8)
-        if values.ndim == 2:
-            values = values[..., None]
-        channels = values.shape[2]
-        pixels[rows] = values[..., :3] if channels >= 3 else values[..., :1]
-        if alpha is not None:
-            alpha[rows] = values[..., -1]
-    return pixels, alpha
-
-
-def _stored_mode(image: Any) -> str:
-    """Return Pillow's name for how the file stores its samples, such as ``RGB;16B``; empty where it does not say."""
-    for tile in image.tile:
-        arguments = tile[3]
-        name = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
-        return name if isinstance(name, str) else ""
-    return ""
-
-
-def _usable_dpi(dpi: Any) -> tuple[float, float] | None:
-    """Files claim resolutions of nought, infinity and worse; those are left out."""
-    try:
-        horizontal, vertical = (float(value) for value in dpi)
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    good = all(math.isfinite(value) and 0 < value < 1e6 for value in (horizontal, vertical))
-    return (horizontal, vertical) if good else None
+def decode_picture(
+    name: str, image: Image.Image, file: IO[bytes], *, deep_tiff: DeepTiff | None = None, deep: bool = False
+) -> Photo:
+    """Return the picture at which an open file stands, upright and with what the file says about it."""
+    made = decode(image, file, deep_tiff=deep_tiff, deep=deep)
+    if made is None:
+        raise ImageFileError(
+            f"cannot read {name}: samples of kind {image.mode!r} are not supported; convert it to 8- or 16-bit RGB"
+        )
+    carried = gather(image)
+    if made.is_srgb:
+        carried.pop("icc_profile", None)
+    orientation, exif = split_orientation(exif_block(image))
+    orientation = deep_tiff.orientation if deep_tiff else orientation
+    if exif:
+        carried["exif"] = exif
+    return Photo(
+        turn_upright(made.pixels, orientation),
+        alpha=None if made.alpha is None else turn_upright(made.alpha, orientation),
+        is_grey=made.is_grey,
+        source_bits=made.source_bits,
+        carried=carried,
+        notes=made.notes,
+    )
 
 
 class _Ease:

@@ -93,7 +93,7 @@ def _resize_axis(
 ) -> npt.NDArray[_Pixels]:
     if image.shape[axis] == size:
         return image
-    weights, indices = _contributions(image.shape[axis], size, antialias, a, border)
+    weights, indices = contributions(image.shape[axis], size, antialias=antialias, a=a, border=border)
     shape = [1] * image.ndim
     shape[axis] = size
     dtype: type[np.floating[Any]] = np.float64 if image.dtype == np.float64 else np.float32
@@ -107,10 +107,18 @@ def _resize_axis(
     return result.astype(image.dtype)
 
 
-def _contributions(
-    size_in: int, size_out: int, antialias: bool, a: float, border: Border
+def contributions(
+    size_in: int, size_out: int, *, antialias: bool = True, a: float = -0.5, border: Border = "mirror"
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]:
-    """Return for each output position the input positions it looks at and their weights, both ``(size_out, taps)``."""
+    """Return for each output position the weights of the input positions it looks at, and these: ``(size_out, taps)``.
+
+    Args:
+        size_in: Pixels along the axis.
+        size_out: Pixels of the result.
+        antialias: As ``resize_bicubic``.
+        a: As ``resize_bicubic``.
+        border: As ``resize_bicubic``.
+    """
     scale = size_out / size_in
     stretch = min(scale, 1.0) if antialias else 1.0
     support = 4.0 / stretch

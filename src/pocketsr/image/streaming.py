@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-_Bands = Iterable[npt.NDArray[np.uint8]]
+_Bands = Iterable[npt.NDArray[Any]]
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PAETH = 4
@@ -39,7 +39,8 @@ def write_png_bands(file: IO[bytes], bands: _Bands, *, height: int, options: Map
 
     Args:
         file: Open for writing in binary.
-        bands: uint8 ``(rows, W)`` grey or ``(rows, W, 2 | 3 | 4)``; as many rows in all as ``height``, at least one.
+        bands: uint8 or uint16 ``(rows, W)`` grey or ``(rows, W, 2 | 3 | 4)``; as many rows in all as ``height``, at
+            least one. They decide between 8 and 16 bits a sample.
         height: Rows of the image.
         options: What Pillow's ``save`` takes for PNG; ``compress_level`` and the metadata are used.
 
@@ -49,16 +50,18 @@ def write_png_bands(file: IO[bytes], bands: _Bands, *, height: int, options: Map
     """
     rest = iter(bands)
     first = next(rest)
-    chunks = list(_png_chunks(_pillow_file(first[:1], "PNG", options)))
+    is_deep = first.dtype == np.uint16
+    head = (first[:1] >> 8).astype(np.uint8) if is_deep else first[:1]  # Pillow has no colour of 16 bits
+    chunks = list(_png_chunks(_pillow_file(head, "PNG", options)))
     at = next(number for number, (name, _) in enumerate(chunks) if name == b"IDAT")
     file.write(_PNG_SIGNATURE)
     for name, data in chunks[:at]:
         if name == b"IHDR":
-            data = data[:4] + struct.pack(">I", height) + data[8:]
+            data = data[:4] + struct.pack(">IB", height, 16 if is_deep else 8) + data[9:]
         _write_png_chunk(file, name, data)
     deflate = zlib.compressobj(options.get("compress_level", 6), strategy=zlib.Z_FILTERED)
-    above = np.zeros((1, first[:1].size), np.uint8)
-    for band in _chain(first, rest):
+    above = np.zeros((1, first[:1].nbytes), np.uint8)
+    for band in map(_as_bytes, _chain(first, rest)):
         if data := deflate.compress(_paeth_filtered(band, above)):
             _write_png_chunk(file, b"IDAT", data)
         above = band[-1:].reshape(1, -1).copy()
@@ -93,14 +96,22 @@ def write_jpeg_bands(file: IO[bytes], bands: _Bands, *, height: int, options: Ma
     file.write(_JPEG_END)
 
 
-def _regrouped(bands: _Bands, rows: int) -> Iterator[npt.NDArray[np.uint8]]:
+def _as_bytes(band: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Return samples of 16 bits as pairs of bytes, the high one first, as if a pixel had twice the channels."""
+    if band.dtype == np.uint8:
+        return band
+    channels = 1 if band.ndim == 2 else band.shape[2]
+    return np.ascontiguousarray(band.astype(">u2")).view(np.uint8).reshape(*band.shape[:2], 2 * channels)
+
+
+def _regrouped(bands: _Bands, rows: int) -> Iterator[npt.NDArray[Any]]:
     """Yield the same rows in bands of ``rows``, the last with what is left.
 
     >>> bands = [np.zeros((n, 4), np.uint8) for n in (1, 7, 5)]
     >>> [len(band) for band in _regrouped(bands, 4)]
     [4, 4, 4, 1]
     """
-    waiting: list[npt.NDArray[np.uint8]] = []
+    waiting: list[npt.NDArray[Any]] = []
     count = 0
     for band in bands:
         waiting.append(band.copy())  # the giver may fill the same memory again for the next band
@@ -115,12 +126,12 @@ def _regrouped(bands: _Bands, rows: int) -> Iterator[npt.NDArray[np.uint8]]:
         yield np.concatenate(waiting)
 
 
-def _chain(first: npt.NDArray[np.uint8], rest: _Bands) -> Iterator[npt.NDArray[np.uint8]]:
+def _chain(first: npt.NDArray[Any], rest: _Bands) -> Iterator[npt.NDArray[Any]]:
     yield first
     yield from rest
 
 
-def _pillow_file(band: npt.NDArray[np.uint8], name: str, options: Mapping[str, Any]) -> bytes:
+def _pillow_file(band: npt.NDArray[Any], name: str, options: Mapping[str, Any]) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(band)).save(buffer, name, **options)
     return buffer.getvalue()

@@ -1,6 +1,6 @@
 """Photos out: a whole file under its name, or no file at all.
 
-    photo or strips -> channels the format can hold -> encoder -> temporary file beside the target -> rename
+    photo or strips -> channels and bits the format can hold -> encoder -> temporary file beside the target -> rename
 
 Knows nothing of networks or of reading.
 """
@@ -13,34 +13,29 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from pocketsr.errors import ImageFileError, OutputExistsError, SettingError
-from pocketsr.image.colour import rgb_to_grey
+from pocketsr.image.colour import rgb_to_grey, to_8_bits
+from pocketsr.image.deep_tiff import add_directories, write_deep_tiff
+from pocketsr.image.encoding import Channels, encoder_options, tiff_exif
 from pocketsr.image.formats import Format, format_from_suffix
 from pocketsr.image.paths import exists, is_folder
 from pocketsr.image.photo import Photo, check_pixels
 from pocketsr.image.streaming import write_jpeg_bands, write_png_bands
 
-#: Rows of an image as they are made: uint8 pixels ``(rows, W, 3)`` and alpha ``(rows, W)`` or ``None``.
-Strip = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]
+#: Rows of an image as they are made: uint8 or uint16 pixels ``(rows, W, 3)`` and alpha ``(rows, W)`` or ``None``.
+Strip = tuple[npt.NDArray[Any], npt.NDArray[Any] | None]
 
 #: From here on strips are encoded as they come. Below, Pillow holds the image: quicker and, for PNG, a smaller file.
 STREAM_PIXELS = 1 << 24
 
-_Layout = Literal["L", "LA", "RGB", "RGBA"]
-
 #: Pixels converted at a time, so that the temporaries stay small.
 _BAND_PIXELS = 1 << 20
-#: Pillow's PNG at level 3 takes a fraction of the time of its default, level 6, for files a few per cent larger.
-_PNG_LEVEL = 3
-#: Longest EXIF block, its prefix counted, that fits into the one segment that JPEG has for it.
-_JPEG_EXIF_BYTES = 65533
-_EXIF_PREFIX = b"Exif\0\0"
 
 
 def write_image(
@@ -58,7 +53,8 @@ def write_image(
     does with less.
 
     Args:
-        path: Ends in .png, .jpg, .jpeg, .webp, .avif, .tif, .tiff or .bmp.
+        path: Ends in .png, .jpg, .jpeg, .webp, .avif, .tif, .tiff, .bmp or .gif; in .heic or .jxl where Pillow's plugin
+            for it is installed.
         photo: What to write. Grey photos are written as grey where the format can; transparency is flattened onto
             white where the format has none.
         quality: 1 to 100; the default is 95 for JPEG and WebP and 90 for AVIF. JPEG and AVIF keep full chroma.
@@ -76,9 +72,7 @@ def write_image(
             folder, no permission, disk full). Nothing is left behind then.
     """
     job = _Job.plan(Path(path), photo.height, photo.width, photo, quality=quality, lossless=lossless)
-    with replacing(job.path, overwrite=overwrite) as temporary:
-        _write_whole(temporary, job, [(photo.pixels, photo.alpha)])
-    return tuple(job.notes)
+    return _write(job, [(photo.pixels, photo.alpha)], overwrite=overwrite, is_streamed=False)
 
 
 def write_strips(
@@ -118,14 +112,7 @@ def write_strips(
         ImageFileError: As ``write_image``.
     """
     job = _Job.plan(Path(path), height, width, like, quality=quality, lossless=lossless)
-    in_pieces = {"PNG": write_png_bands, "JPEG": write_jpeg_bands}.get(job.kind.name)
-    with replacing(job.path, overwrite=overwrite) as temporary:
-        if in_pieces is None or height * width < STREAM_PIXELS:
-            _write_whole(temporary, job, strips)
-        else:
-            with temporary.open("wb") as file:
-                in_pieces(file, _bands(job, strips), height=height, options=job.options)
-    return tuple(job.notes)
+    return _write(job, strips, overwrite=overwrite, is_streamed=height * width >= STREAM_PIXELS)
 
 
 def check_fits(path: Path, *, height: int, width: int) -> None:
@@ -179,74 +166,11 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def _layout(kind: Format, photo: Photo) -> _Layout:
+def _channels(kind: Format, photo: Photo) -> Channels:
     grey = photo.is_grey and kind.has_grey
     if photo.alpha is not None and kind.has_alpha:
         return "LA" if grey else "RGBA"
     return "L" if grey else "RGB"
-
-
-def _encoder_options(
-    path: Path, kind: Format, layout: _Layout, carried: Mapping[str, Any], quality: int | None, lossless: bool
-) -> tuple[dict[str, Any], list[str]]:
-    """Return what Pillow's ``save`` is told for this format, and which metadata does not fit."""
-    if lossless and not kind.can_be_lossless:
-        raise SettingError(f"cannot write {path} lossless: {kind.name} as written here is lossy; use PNG or WebP")
-    if quality is not None and kind.default_quality is None:
-        raise SettingError(f"cannot write {path} with quality {quality}: {kind.name} is always lossless; leave it out")
-    if quality is not None and not 1 <= quality <= 100:
-        raise SettingError(f"quality is a whole number from 1 to 100, not {quality}")
-    quality = kind.default_quality if quality is None else quality
-    options: dict[str, Any] = {}
-    match kind.name:
-        case "PNG":
-            options = {"compress_level": _PNG_LEVEL}
-        case "JPEG":
-            options = {"quality": quality, "subsampling": 0}
-        case "WEBP":
-            # Lossless keeps the colour under transparent pixels, too; quality is then the effort.
-            options = {"lossless": True, "exact": True, "quality": 75} if lossless else {"quality": quality}
-        case "AVIF":
-            options = {"quality": quality} if layout == "L" else {"quality": quality, "subsampling": "4:4:4"}
-        case "TIFF":
-            options = {"compression": "tiff_adobe_deflate"}
-        case _:
-            pass
-    metadata, notes = _fitting_metadata(kind.name, carried, is_grey=layout in ("L", "LA"))
-    return options | metadata, notes
-
-
-def _fitting_metadata(
-    format_name: str, carried: Mapping[str, Any], *, is_grey: bool
-) -> tuple[dict[str, Any], list[str]]:
-    """Return what of ``Photo.carried`` a format can hold, as Pillow's ``save`` takes it, and notes on the rest.
-
-    Args:
-        format_name: As ``format_of`` gives it.
-        carried: EXIF, profile and resolution of the source.
-        is_grey: The file will have one channel of colour.
-    """
-    kept: dict[str, Any] = {}
-    notes = []
-    if (dpi := carried.get("dpi")) and format_name in ("PNG", "JPEG", "TIFF", "BMP"):
-        kept["dpi"] = dpi
-    if profile := carried.get("icc_profile"):
-        if format_name == "BMP":
-            notes.append("the colour profile was left out: it is not written to BMP")
-        elif profile[16:20] == b"GRAY" and not is_grey:  # the profile's colour space (ICC.1, §7.2.8)
-            notes.append(f"the grey colour profile was left out: this {format_name} file is in colour")
-        else:
-            kept["icc_profile"] = profile
-    if exif := carried.get("exif", b"").removeprefix(_EXIF_PREFIX):
-        if format_name in ("TIFF", "BMP"):
-            notes.append(f"the EXIF data was left out: it is not written to {format_name}")
-        elif format_name != "JPEG":
-            kept["exif"] = exif
-        elif len(_EXIF_PREFIX) + len(exif) <= _JPEG_EXIF_BYTES:
-            kept["exif"] = _EXIF_PREFIX + exif
-        else:
-            notes.append(f"the EXIF data was left out: its {len(exif):,} bytes do not fit into a JPEG file")
-    return kept, notes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -258,7 +182,8 @@ class _Job:
     height: int
     width: int
     has_alpha: bool
-    layout: _Layout
+    channels: Channels
+    has_16_bits: bool
     options: Mapping[str, Any]
     notes: list[str]
 
@@ -268,23 +193,61 @@ class _Job:
         if min(height, width) < 1:
             raise SettingError(f"an image has at least one pixel; {height}×{width} were announced")
         check_fits(path, height=height, width=width)
-        layout = _layout(kind, like)
-        options, notes = _encoder_options(path, kind, layout, like.carried, quality, lossless)
-        return cls(path, kind, height, width, like.alpha is not None, layout, options, notes)
+        channels = _channels(kind, like)
+        has_16_bits = like.is_deep and kind.has_16_bits
+        options, notes = encoder_options(path, kind, channels, like.carried, quality, lossless)
+        if like.is_deep and not has_16_bits:
+            notes.append(f"16-bit samples were reduced to 8 bits: more is not written to {kind.name}")
+        return cls(path, kind, height, width, like.alpha is not None, channels, has_16_bits, options, notes)
+
+
+def _write(job: _Job, strips: Iterable[Strip], *, overwrite: bool, is_streamed: bool) -> tuple[str, ...]:
+    in_pieces = {"PNG": write_png_bands, "JPEG": write_jpeg_bands}.get(job.kind.name)
+    # Pillow writes no colour of 16 bits.
+    is_streamed = is_streamed or job.has_16_bits
+    with replacing(job.path, overwrite=overwrite) as temporary:
+        if in_pieces is not None and is_streamed:
+            with temporary.open("wb") as file:
+                in_pieces(file, _bands(job, strips), height=job.height, options=job.options)
+        else:
+            _write_whole(temporary, job, strips)
+    return tuple(job.notes)
 
 
 def _write_whole(temporary: Path, job: _Job, strips: Iterable[Strip]) -> None:
-    """Gather the strips in Pillow, which encodes them in one go."""
-    image = Image.new(job.layout, (job.width, job.height))
+    """Gather the strips, and encode them in one go."""
+    if job.has_16_bits:
+        samples = np.concatenate(list(_bands(job, strips)))
+        with temporary.open("wb") as file:
+            _save_tiff(file, samples, job.options)
+        return
+    image = Image.new(job.channels, (job.width, job.height))
     top = 0
     for band in _bands(job, strips):
         image.paste(Image.fromarray(band), (0, top))
         top += len(band)
     try:
         with _CheckedFile(temporary.open("wb", buffering=0)) as file:
-            image.save(file, job.kind.name, **job.options)
+            if job.kind.name == "TIFF" and "exif" in job.options:
+                _save_tiff(file, image, job.options)
+            else:
+                job.kind.import_reader()
+                image.save(file, job.kind.name, **job.options)
     except (ValueError, RuntimeError, SyntaxError) as error:  # how some of Pillow's encoders say that they failed
         raise ImageFileError(f"cannot write {job.path}: {job.kind.name} encoding failed ({error}); try PNG") from error
+
+
+def _save_tiff(file: IO[bytes], image: Image.Image | npt.NDArray[np.uint16], options: Mapping[str, Any]) -> None:
+    """Write a TIFF of 16 bits, or with EXIF data: Pillow can do neither in colour and compressed."""
+    options = dict(options)
+    tags, directories = tiff_exif(options.pop("exif", b""))
+    options["tiffinfo"] = tags | options.get("tiffinfo", {})
+    buffer = io.BytesIO()
+    if isinstance(image, Image.Image):
+        image.save(buffer, "TIFF", **options)
+    else:
+        write_deep_tiff(buffer, image, options)
+    file.write(add_directories(buffer.getvalue(), directories))
 
 
 class _CheckedFile(io.BufferedWriter):
@@ -298,7 +261,7 @@ class _CheckedFile(io.BufferedWriter):
         raise io.UnsupportedOperation("writing goes through Python")
 
 
-def _bands(job: _Job, strips: Iterable[Strip]) -> Iterator[npt.NDArray[np.uint8]]:
+def _bands(job: _Job, strips: Iterable[Strip]) -> Iterator[npt.NDArray[Any]]:
     """Check the strips and yield their rows with the channels of the file; the rows must come to the height."""
     rows = 0
     is_flattened = False
@@ -309,29 +272,42 @@ def _bands(job: _Job, strips: Iterable[Strip]) -> Iterator[npt.NDArray[np.uint8]
             wanted = f"{job.height} rows of width {job.width}, {'with' if job.has_alpha else 'without'} alpha"
             given = f"{rows} rows so far, of width {pixels.shape[1]}, {'without' if alpha is None else 'with'} alpha"
             raise SettingError(f"the strips do not make the image that was announced: needed {wanted}; got {given}")
-        if alpha is not None and job.layout in ("L", "RGB") and not is_flattened and alpha.min() < 255:
+        if alpha is not None and job.channels in ("L", "RGB") and not is_flattened and alpha.min() < _white(alpha):
             is_flattened = True
             job.notes.append(f"transparency was flattened onto white: it is not written to {job.kind.name}")
         # However tall the strips are, what follows is done in pieces, as it takes several times their memory.
         step = max(1, _BAND_PIXELS // job.width)
         for top in range(0, len(pixels), step):
-            yield _band(pixels[top : top + step], None if alpha is None else alpha[top : top + step], job.layout)
+            part = slice(top, top + step)
+            yield file_bands(pixels[part], None if alpha is None else alpha[part], job.channels, deep=job.has_16_bits)
     if rows != job.height:
         raise SettingError(f"the strips do not make the image that was announced: needed {job.height} rows; got {rows}")
 
 
-def _band(pixels: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8] | None, layout: _Layout) -> npt.NDArray[np.uint8]:
-    """Return the rows with the channels of the file."""
-    if alpha is not None and layout in ("L", "RGB"):
+def file_bands(
+    pixels: npt.NDArray[Any], alpha: npt.NDArray[Any] | None, channels: Channels, *, deep: bool = False
+) -> npt.NDArray[Any]:
+    """Return rows with the channels of a file, and with 8 bits a sample unless ``deep``."""
+    if alpha is not None and channels in ("L", "RGB"):
         pixels = _on_white(pixels, alpha)
-    colour = rgb_to_grey(pixels) if layout in ("L", "LA") else pixels
-    if alpha is not None and layout in ("LA", "RGBA"):
+    colour = pixels
+    if channels in ("L", "LA"):  # of 16 bits the three channels of grey are equal
+        colour = rgb_to_grey(pixels) if pixels.dtype == np.uint8 else pixels[:, :, 0]
+    if alpha is not None and channels in ("LA", "RGBA"):
         colour = np.dstack([colour, alpha])
+    if colour.dtype == np.uint16 and not deep:
+        colour = to_8_bits(colour)
     return np.ascontiguousarray(colour)
 
 
-def _on_white(pixels: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    opacity = alpha[..., None].astype(np.uint16)
-    # At most 255² + 127, which 16 bits hold.
-    mixed = pixels * opacity + (255 - opacity) * np.uint16(255) + np.uint16(127)
-    return (mixed // 255).astype(np.uint8)
+def _on_white(pixels: npt.NDArray[Any], alpha: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    # At most 255² + 127, which 16 bits hold, or the same with 65535 in 32.
+    wide = np.dtype(np.uint16 if pixels.dtype == np.uint8 else np.uint32)
+    white = wide.type(_white(pixels))
+    opacity = alpha[..., None].astype(wide)
+    mixed = pixels * opacity + (white - opacity) * white + white // wide.type(2)
+    return np.asarray((mixed // white).astype(pixels.dtype))
+
+
+def _white(pixels: npt.NDArray[Any]) -> int:
+    return 255 if pixels.dtype == np.uint8 else 65535

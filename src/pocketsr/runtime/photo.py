@@ -1,38 +1,82 @@
-"""Photos through an upscaler: colour by the network, transparency by bicubic, files written whole or not at all.
+"""Photo files through an enlarger: written whole or not at all, with what the source said beside its pixels.
 
-    photo ──> strips of colour (network) ──┐
-          └─> strips of alpha (bicubic) ───┴──> encoder
+    file ──> photo ──> strips ──> encoder
+               └─> metadata, made true for the new size ─┘
 
 The enlarged photo is never held here: strips go to the encoder as they are made. Knows nothing of tiles or encoders.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pocketsr.errors import OutputExistsError
-from pocketsr.image import DEFAULT_MAX_PIXELS, Photo, Strip, read_image, resize_bicubic, write_strips
+from pocketsr.image import (
+    DEFAULT_MAX_PIXELS,
+    Frames,
+    Photo,
+    Strip,
+    has_several,
+    read_frames,
+    read_image,
+    takes_quality,
+    write_frames,
+    write_strips,
+)
+from pocketsr.image.exif import resize_exif
 from pocketsr.image.paths import exists
-from pocketsr.runtime.pixels import Pixels
-from pocketsr.runtime.tiling import spans
+from pocketsr.runtime.enlarge import Enlarger, network_input
+from pocketsr.runtime.target import Target
 from pocketsr.runtime.upscaler import Progress, Upscaler
 
-#: Pixels handed to an encoder at once. Its temporaries are several times that; a row of tiles of a wide image is much.
-_STRIP_PIXELS = 1 << 20
-#: Rows on either side that bicubic looks at when it enlarges.
-_BICUBIC_REACH = 3
-#: Longest side of a piece of transparency that is enlarged at once.
-_ALPHA_TILE = 512
+__all__ = [
+    "PhotoSettings",
+    "enlarged",
+    "network_input",
+    "photo_of",
+    "upscale_file",
+    "upscaled_strips",
+    "write_upscaled",
+]
+
+#: What says how colours are to be shown, and nothing of who took the photo, where and with what.
+_COLOUR = ("icc_profile", "gamma")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PhotoSettings:
+    """What is made of a photo beside running a model.
+
+    Attributes:
+        target: Size of the output; None is the model's scale.
+        quality: 1 to 100, for formats that have one; None takes the format's usual one.
+        lossless: Keep every pixel, in formats with such a mode.
+        is_stripped: Leave out all metadata but the colour profile.
+        is_faithful: Correct shifts of colour.
+    """
+
+    target: Target | None = None
+    quality: int | None = None
+    lossless: bool = False
+    is_stripped: bool = False
+    is_faithful: bool = False
+
+
+_USUAL = PhotoSettings()
 
 
 def upscale_file(
-    upscaler: Upscaler,
+    models: Upscaler | Sequence[Upscaler],
     source: Path,
     target: Path,
     *,
+    settings: PhotoSettings = _USUAL,
     overwrite: bool = False,
     max_pixels: int | None = DEFAULT_MAX_PIXELS,
     on_progress: Progress | None = None,
@@ -40,12 +84,13 @@ def upscale_file(
     """Upscale one image file into another.
 
     Args:
-        upscaler: A model that is ready.
+        models: A model that is ready, or one for each scale there is.
         source: Image file to read.
         target: Image file to write, in the format of its ending.
+        settings: Size, quality and metadata.
         overwrite: Replace the target if it is there. The source itself is never replaced.
         max_pixels: Refuse larger sources before decoding; None for no limit.
-        on_progress: Called after every tile with (tiles done, tiles in all).
+        on_progress: Called as the last model goes on with (parts done, parts in all).
 
     Returns:
         What reading and writing gave up, each in words for the user.
@@ -54,20 +99,24 @@ def upscale_file(
         OutputExistsError: The target is there and ``overwrite`` is false, or it is the source.
         ImageTooLargeError: The source has more than ``max_pixels``.
         ImageFileError: The source cannot be read, or the target not written. Nothing is left behind then.
+        SettingError: The settings do not fit the format or the size of the source.
     """
     if exists(target) and exists(source) and target.samefile(source):
         raise OutputExistsError(f"{target} is the input itself; choose another output")
     if exists(target) and not overwrite:  # said before a large image is decoded; the writer looks again
         raise OutputExistsError(f"{target} is there already; add --overwrite to replace it")
-    photo = read_image(source, max_pixels=max_pixels)
-    return write_upscaled(upscaler, photo, target, overwrite=overwrite, on_progress=on_progress)
+    if has_several(target) and (frames := read_frames(source, max_pixels=max_pixels)) is not None:
+        return _write_all(models, frames, target, settings=settings, overwrite=overwrite, on_progress=on_progress)
+    photo = read_image(source, max_pixels=max_pixels, deep=True)
+    return write_upscaled(models, photo, target, settings=settings, overwrite=overwrite, on_progress=on_progress)
 
 
 def write_upscaled(
-    upscaler: Upscaler,
+    models: Upscaler | Sequence[Upscaler],
     photo: Photo,
     target: Path,
     *,
+    settings: PhotoSettings = _USUAL,
     overwrite: bool = False,
     on_progress: Progress | None = None,
 ) -> tuple[str, ...]:
@@ -80,78 +129,94 @@ def write_upscaled(
         OutputExistsError: The target is there and ``overwrite`` is false.
         ImageFileError: The ending is unknown, the enlarged image too large for its format, or the file cannot be
             written. Nothing is left behind then.
+        SettingError: The settings do not fit the format or the size of the photo.
     """
-    notes = write_strips(
+    enlarger = Enlarger(models, target=settings.target, is_faithful=settings.is_faithful)
+    height, width = enlarger.size(photo.height, photo.width)
+    notes = photo.notes
+    if max(height, width) <= max(photo.height, photo.width):
+        notes = (*notes, f"{width}×{height} is no larger than the input: it was resized without a model")
+    has_quality = takes_quality(target)
+    if settings.quality is not None and not has_quality:
+        notes = (*notes, f"the quality was not used: {target.suffix.lstrip('.')} files have none")
+    return notes + write_strips(
         target,
-        upscaled_strips(upscaler, photo, on_progress=on_progress),
-        height=photo.height * upscaler.scale,
-        width=photo.width * upscaler.scale,
-        like=photo,
+        enlarger.strips(photo, on_progress=on_progress),
+        height=height,
+        width=width,
+        like=dataclasses.replace(photo, carried=_carried(photo, height, width, is_stripped=settings.is_stripped)),
+        quality=settings.quality if has_quality else None,
+        lossless=settings.lossless,
         overwrite=overwrite,
     )
-    return photo.notes + notes
 
 
-def upscaled_strips(upscaler: Upscaler, photo: Photo, *, on_progress: Progress | None = None) -> Iterator[Strip]:
-    """Yield the enlarged photo from top to bottom: pixels ``(h, sW, 3)`` with alpha ``(h, sW)`` or None."""
-    step = max(1, _STRIP_PIXELS // (photo.width * upscaler.scale))
-    alphas = None if photo.alpha is None else _Rows(alpha_strips(photo.alpha, upscaler.scale))
-    for strip in upscaler.strips(network_input(photo), on_progress=on_progress):
-        for first in range(0, len(strip), step):
-            rows = strip[first : first + step]
-            pixels = rows if rows.ndim == 3 else np.broadcast_to(rows[:, :, None], (*rows.shape, 3))
-            yield pixels, None if alphas is None else alphas.take(len(rows))
+def _write_all(
+    models: Upscaler | Sequence[Upscaler],
+    frames: Frames,
+    target: Path,
+    *,
+    settings: PhotoSettings,
+    overwrite: bool,
+    on_progress: Progress | None,
+) -> tuple[str, ...]:
+    """Upscale an animation, or a document of several pages."""
+    enlarger = Enlarger(models, target=settings.target, is_faithful=settings.is_faithful)
+    made = []
+    for number, photo in enumerate(frames.photos, 1):
+        made.append(enlarged(enlarger, photo, is_stripped=settings.is_stripped))
+        if on_progress is not None:
+            on_progress(number, len(frames.photos))
+    notes = tuple(dict.fromkeys(note for photo in frames.photos for note in photo.notes))
+    has_quality = takes_quality(target)
+    quality = settings.quality if has_quality else None
+    return notes + write_frames(
+        target, made, like=frames, quality=quality, lossless=settings.lossless, overwrite=overwrite
+    )
 
 
-def network_input(photo: Photo) -> Pixels:
-    """Return what an upscaler takes of a photo: ``(H, W, 3)``, or ``(H, W)`` where the file was grey."""
-    return photo.pixels[:, :, 0] if photo.is_grey else photo.pixels
+def enlarged(
+    enlarger: Enlarger, photo: Photo, *, is_stripped: bool = False, on_progress: Progress | None = None
+) -> Photo:
+    """Return the enlarged photo in one piece, with metadata that is true for it."""
+    strips = list(enlarger.strips(photo, on_progress=on_progress))
+    pixels = np.concatenate([strip for strip, _ in strips])
+    alphas = [part for _, part in strips if part is not None]
+    carried = _carried(photo, *pixels.shape[:2], is_stripped=is_stripped)
+    return dataclasses.replace(photo, pixels=pixels, alpha=np.concatenate(alphas) if alphas else None, carried=carried)
 
 
-def photo_of(image: Pixels) -> Photo:
-    """Return an array as a photo: uint8 ``(H, W, 3)`` RGB or ``(H, W)`` grey.
+def upscaled_strips(
+    models: Upscaler | Sequence[Upscaler], photo: Photo, *, on_progress: Progress | None = None
+) -> Iterator[Strip]:
+    """Yield the photo at a model's scale from top to bottom: pixels ``(h, sW, 3)`` with alpha ``(h, sW)`` or None."""
+    return Enlarger(models).strips(photo, on_progress=on_progress)
+
+
+def photo_of(image: npt.NDArray[Any]) -> Photo:
+    """Return an array as a photo: uint8 or uint16, ``(H, W, 3)`` RGB, ``(H, W, 4)`` with alpha, or ``(H, W)`` grey.
+
+    Raises:
+        SettingError: It has another shape or type.
 
     >>> photo_of(np.zeros((4, 6), np.uint8)).is_grey
     True
     """
     if image.ndim == 2:
         return Photo(pixels=np.broadcast_to(image[:, :, None], (*image.shape, 3)), is_grey=True)
+    if image.ndim == 3 and image.shape[2] == 4:
+        return Photo(pixels=image[:, :, :3], alpha=image[:, :, 3])
     return Photo(pixels=image)
 
 
-def alpha_strips(alpha: Pixels, scale: int) -> Iterator[Pixels]:
-    """Enlarge transparency by bicubic, in pieces that overlap by as much as bicubic looks at.
-
-    Args:
-        alpha: uint8 ``(H, W)``.
-        scale: Output height over input height.
-
-    Yields:
-        uint8 ``(h, sW)`` from top to bottom, together what ``resize_bicubic`` makes of the whole.
-    """
-    height, width = alpha.shape
-    for rows in spans(height, _ALPHA_TILE, _BICUBIC_REACH):
-        strip = np.empty(((rows.keep_stop - rows.keep_start) * scale, width * scale), np.uint8)
-        for columns in spans(width, _ALPHA_TILE, _BICUBIC_REACH):
-            piece = alpha[rows.start : rows.stop, columns.start : columns.stop]
-            enlarged = resize_bicubic(piece, piece.shape[0] * scale, piece.shape[1] * scale)
-            top, left = (rows.keep_start - rows.start) * scale, (columns.keep_start - columns.start) * scale
-            kept = slice(columns.keep_start * scale, columns.keep_stop * scale)
-            strip[:, kept] = enlarged[top : top + len(strip), left : left + kept.stop - kept.start]
-        yield strip
-
-
-class _Rows:
-    """Rows out of strips of other heights."""
-
-    def __init__(self, strips: Iterator[Pixels]) -> None:
-        self._strips = strips
-        self._rest: list[Pixels] = []
-
-    def take(self, count: int) -> Pixels:
-        """Return the next rows."""
-        while sum(map(len, self._rest)) < count:
-            self._rest.append(next(self._strips))
-        rows = np.concatenate(self._rest)
-        self._rest = [rows[count:]]
-        return rows[:count]
+def _carried(photo: Photo, height: int, width: int, *, is_stripped: bool) -> dict[str, Any]:
+    """Return what goes along, true for the new size: on paper the photo stays as large as it was."""
+    carried = dict(photo.carried)
+    if is_stripped:
+        return {key: value for key, value in carried.items() if key in _COLOUR}
+    factors = width / photo.width, height / photo.height
+    if "dpi" in carried:
+        carried["dpi"] = tuple(dots * factor for dots, factor in zip(carried["dpi"], factors, strict=True))
+    if "exif" in carried:
+        carried["exif"] = resize_exif(carried["exif"], width=width, height=height, factors=factors)
+    return carried

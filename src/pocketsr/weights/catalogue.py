@@ -117,6 +117,18 @@ def find(name: str) -> Entry:
     raise UnknownNameError.among("model", name, (entry.name for entry in entries()))
 
 
+def find_scales() -> tuple[Entry, ...]:
+    """Return the default model of every scale that the catalogue has, the default of all first.
+
+    >>> find_scales()[0].name
+    'abpn-x3'
+    """
+    firsts: dict[int, Entry] = {}
+    for entry in (find(DEFAULT_MODEL), *entries()):
+        firsts.setdefault(entry.scale, entry)
+    return tuple(firsts.values())
+
+
 def find_scale(scale: int) -> Entry:
     """Return the default model for a scale: the first of the catalogue that has it.
 

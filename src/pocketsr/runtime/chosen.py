@@ -1,0 +1,44 @@
+"""Which models are opened for a scale: the one that was named, or those of the catalogue."""
+
+from __future__ import annotations
+
+import os
+
+from pocketsr.runtime.backend import Backend
+from pocketsr.runtime.target import Target
+from pocketsr.runtime.upscaler import Upscaler
+from pocketsr.weights import DEFAULT_MODEL, find_scales
+
+
+def open_models(
+    model: str | os.PathLike[str] | None,
+    target: Target | None,
+    *,
+    backend: str | Backend = "litert",
+    threads: int | None = None,
+    tile: int | None = None,
+) -> tuple[Upscaler, ...]:
+    """Open what an ``Enlarger`` chooses from.
+
+    Args:
+        model: Name or path of the only one; None takes the catalogue's.
+        target: The size asked for: a whole scale that a model has needs that model only, another may need several, and
+            None is the default model's scale.
+        backend: As ``Upscaler``.
+        threads: As ``Upscaler``.
+        tile: As ``Upscaler``.
+
+    Raises:
+        UnknownNameError: As ``Upscaler``.
+        ModelFileError: As ``Upscaler``.
+        SettingError: As ``Upscaler``.
+    """
+    names: list[str | os.PathLike[str]]
+    if model is not None:
+        names = [model]
+    elif target is None:
+        names = [DEFAULT_MODEL]
+    else:
+        known = find_scales()
+        names = [entry.name for entry in known if entry.scale == target.scale] or [entry.name for entry in known]
+    return tuple(Upscaler(name, backend=backend, threads=threads, tile=tile) for name in names)
