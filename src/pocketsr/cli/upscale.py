@@ -91,7 +91,7 @@ def command(
         )
     jobs, problems = make_plan(sources, output, ending=ending, scale=upscaler.scale)
     for problem in problems:
-        show_error(problem)
+        show_error(problem.error)
     if output is not None and is_folder(output, sources):
         _make_folder(Path(output))
     failed = len(problems)
