@@ -8,6 +8,7 @@ Knows no options and prints nothing: that is the command line's. Images are read
 from pocketsr.batch.files import Job, Outcome, Policy, Work, do_file, planned
 from pocketsr.batch.flow import run_in_order
 from pocketsr.batch.journal import Journals
+from pocketsr.batch.locks import sweep
 from pocketsr.batch.names import Naming, check_inside, target_in
 from pocketsr.batch.shared import SharedUpscaler, Stopped
 from pocketsr.batch.sizes import image_size, pixels_held
@@ -30,5 +31,6 @@ __all__ = [
     "pixels_held",
     "planned",
     "run_in_order",
+    "sweep",
     "target_in",
 ]
