@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pocketsr.batch import Job, Journals, Outcome, Policy, do_file, planned
+from pocketsr.batch import Job, Journals, Outcome, Policy, Stopped, do_file, planned
 from pocketsr.batch.journal import FILE_NAME
 from pocketsr.batch.locks import locked
 from pocketsr.batch.sizes import image_size, pixels_held
@@ -85,6 +85,25 @@ def test_an_error_is_an_outcome_and_leaves_no_lock(job: Job, error: Exception) -
     done = do_file(job, fail, Policy(), Journals({}).of(job.root), scale=3)
     assert done.error is error
     assert not done.is_done
+    assert list(job.target.parent.iterdir()) == []
+
+
+def test_a_fault_of_ours_is_an_outcome_that_says_where_it_is(job: Job) -> None:
+    def fail(*_: object) -> tuple[str, ...]:
+        raise KeyError("orientation")
+
+    error = do_file(job, fail, Policy(), Journals({}).of(job.root), scale=3).error
+    assert f"cannot upscale {job.source}: KeyError at test_files.py:" in str(error)
+    assert error is not None
+    assert error.__traceback__ is None, "it would keep the pixels of its image"
+
+
+def test_what_calls_off_the_batch_is_raised_and_leaves_no_lock(job: Job) -> None:
+    def stop(*_: object) -> tuple[str, ...]:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        do_file(job, stop, Policy(), Journals({}).of(job.root), scale=3)
     assert list(job.target.parent.iterdir()) == []
 
 

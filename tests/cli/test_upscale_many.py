@@ -180,7 +180,7 @@ def test_what_comes_through_a_pipe_may_be_bad(model: Path, tmp_path: Path) -> No
         assert done.stderr.startswith("error: cannot read standard input: ")
         assert words in done.stderr
         assert done.stderr.count("\n") == 1
-    for more in (("x.png",), ("--json",), ("-r",), ("-o", tmp_path), ("-f", "gif")):
+    for more in (("x.png",), ("--json",), ("-r",), ("-o", tmp_path), ("-f", "gif"), ("-f", "jpg", "-o", "a.png")):
         assert _upscale("-", "-m", model, *more, stdin=b"").exit_code == 2
 
 
@@ -235,17 +235,20 @@ def test_a_batch_that_was_killed_goes_on_where_it_stopped(folder: Path, model: P
             read_image(path)
 
 
-def test_ctrl_c_among_many_leaves_whole_files_only(folder: Path, model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code", "said"), [(signal.SIGINT, 130, "stopped\n"), (signal.SIGTERM, 143, "")])
+def test_a_batch_that_is_stopped_leaves_whole_files_only(
+    folder: Path, model: Path, tmp_path: Path, number: int, code: int, said: str
+) -> None:
     out = tmp_path / "out"
-    for number in range(200):
-        (folder / f"g{number}.png").write_bytes((folder / "a.png").read_bytes())
+    for copy in range(200):
+        (folder / f"g{copy}.png").write_bytes((folder / "a.png").read_bytes())
     command = _command(folder, out, model)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         first = process.stdout.readline().strip()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, words = process.communicate(timeout=120)
-    assert (process.returncode, words) == (130, "stopped\n")
+    assert (process.returncode, words) == (code, said)
     assert Path(first).exists()
     made = [name for name in _files(out) if name != FILE_NAME]
     assert 0 < len(made) < 208

@@ -9,8 +9,8 @@ Knows nothing of networks: the work is given.
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -19,8 +19,8 @@ from pocketsr.batch.journal import Journal
 from pocketsr.batch.locks import locked
 from pocketsr.batch.names import check_inside
 from pocketsr.batch.sizes import image_size
+from pocketsr.batch.whole import is_whole
 from pocketsr.errors import ImageFileError, OutputExistsError, PocketsrError, SettingError
-from pocketsr.image import read_image
 from pocketsr.image.paths import exists, is_folder
 
 
@@ -100,7 +100,7 @@ def do_file(job: Job, work: Work, policy: Policy, journal: Journal, *, scale: in
         scale: Output height over input height, by which a finished output without a line in the journal is known.
 
     Returns:
-        What became of it. Errors of the user's kind and of the system are in it.
+        What became of it, an error included. Only what calls off the whole batch is raised.
     """
     start = time.perf_counter()
     try:
@@ -113,8 +113,8 @@ def do_file(job: Job, work: Work, policy: Policy, journal: Journal, *, scale: in
                 return Outcome(job.source, job.target, skipped=reason)
             notes = work(job, policy.overwrite or (policy.resume and journal.knows(job.target)))
             journal.add(job.source, job.target)
-    except (PocketsrError, OSError, MemoryError) as error:
-        return Outcome(job.source, job.target, time.perf_counter() - start, error=error)
+    except Exception as error:  # whatever it is, the images after this one are still to be done
+        return Outcome(job.source, job.target, time.perf_counter() - start, error=_alone(error, job))
     return Outcome(job.source, job.target, time.perf_counter() - start, image_size(job.target), notes)
 
 
@@ -141,21 +141,26 @@ def _finished(job: Job, policy: Policy, journal: Journal, scale: int) -> str:
     if journal.has(job.source, job.target):
         return "it is finished"
     # Made without a journal, or killed between the output and its line: then the file itself has to tell.
-    if not journal.knows(job.target) and _is_whole(job, scale):
+    size = image_size(job.source)
+    if not journal.knows(job.target) and size and is_whole(job.target, (size[0] * scale, size[1] * scale)):
         return "it is there, whole and of the right size"
     return ""
 
 
-def _is_whole(job: Job, scale: int) -> bool:
-    """Whether an output has the size that its input will have, and can be decoded to its end."""
-    given, made = image_size(job.source), image_size(job.target)
-    if given is None or made is None or sorted(made) != sorted(side * scale for side in given):
-        return False  # sorted, as one of them may lie on its side
-    try:
-        read_image(job.target, max_pixels=None)
-    except PocketsrError:
-        return False
-    return True
+def _alone(error: Exception, job: Job) -> Exception:
+    """Return an error to keep: in words, and without the pixels that its tracebacks hold on to."""
+    if not isinstance(error, PocketsrError | OSError | MemoryError):
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(where.filename).name}:{where.lineno}"
+        error = RuntimeError(
+            f"cannot upscale {job.source}: {type(error).__name__} at {place} ({error}); this is a fault of pocketsr, "
+            "not of the image"
+        )
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error
 
 
 def _is_same(job: Job) -> bool:
@@ -172,6 +177,6 @@ def _make_folders(job: Job) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ImageFileError(
-            f"cannot make the folder {folder}: {os.strerror(error.errno or 0)}; choose another output with -o"
+            f"cannot make the folder {folder}: {error.strerror or error}; choose another output with -o"
         ) from error
     check_inside(job.target, job.root)  # again, now that it is there

@@ -36,7 +36,7 @@ class Journal:
         self.path = folder / FILE_NAME
         self._settings = settings
         self._lock = threading.Lock()
-        self._read_bytes = -1
+        self._read_bytes = 0
         self._is_ours = not paths.exists(self.path)
         self._lines: dict[str, dict[str, object]] = {}
 
@@ -75,22 +75,26 @@ class Journal:
             self.path.unlink(missing_ok=True)
 
     def _read(self) -> None:
-        """Read the file again if it grew: other processes add to it, too."""
+        """Read what the file has more than last time: other processes add to it, too."""
         try:
             size = self.path.stat().st_size
+            if size < self._read_bytes:  # it is another file
+                self._lines, self._read_bytes = {}, 0
             if size == self._read_bytes:
                 return
-            content = self.path.read_bytes()
+            with self.path.open("rb") as file:
+                file.seek(self._read_bytes)
+                content = file.read()
         except OSError:
-            self._lines, self._read_bytes = {}, -1
+            self._lines, self._read_bytes = {}, 0
             return
-        lines: dict[str, dict[str, object]] = {}
-        for text in content.split(b"\n"):
+        whole, mark, _ = content.rpartition(b"\n")  # what is after the last one may still be being written
+        self._read_bytes += len(whole) + len(mark)
+        for text in whole.split(b"\n"):
             with contextlib.suppress(ValueError):
                 line = json.loads(text)
                 if isinstance(line, dict) and isinstance(line.get("target"), str):
-                    lines[line["target"]] = line
-        self._lines, self._read_bytes = lines, len(content)
+                    self._lines[line["target"]] = line
 
     def _line(self, source: Path, target: Path) -> dict[str, object] | None:
         try:
@@ -125,7 +129,9 @@ class Journals:
     def of(self, folder: Path) -> Journal:
         """Return the journal of a folder."""
         with self._lock:
-            return self._journals.setdefault(folder, Journal(folder, self._settings))
+            if folder not in self._journals:
+                self._journals[folder] = Journal(folder, self._settings)
+            return self._journals[folder]
 
     def remove(self) -> None:
         """Remove those that this batch began."""

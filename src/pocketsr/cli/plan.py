@@ -13,7 +13,7 @@ from pocketsr.batch.sources import expand, is_pattern, list_tree
 from pocketsr.errors import DataError, PocketsrError, SettingError
 from pocketsr.image import FORMATS, list_images, paths
 
-__all__ = ["Job", "Plan", "Problem", "is_folder", "make_plan"]
+__all__ = ["Job", "Plan", "Problem", "is_folder", "make_plan", "single_target", "suffix_of_format"]
 
 
 class Problem(NamedTuple):
@@ -64,7 +64,7 @@ def make_plan(
     >>> make_plan([Path("a.jpg")], None, ending=None, scale=3).jobs[0].target.name
     'a_x3.jpg'
     """
-    suffix = None if ending is None else _suffix(ending)
+    suffix = None if ending is None else suffix_of_format(ending)
     folder = Path(output) if output is not None and is_folder(output, sources) else None
     if folder is not None and paths.exists(folder) and not paths.is_folder(folder):
         raise SettingError(f"{folder} is a file; several images need a folder for their outputs")
@@ -73,7 +73,7 @@ def make_plan(
             raise SettingError(
                 f"the output is named already: {output}; leave out --name and --suffix, or name a folder"
             )
-        target = _single(Path(output), suffix)
+        target = single_target(Path(output), suffix)
         return Plan((Job(sources[0], target, target.parent),), ())
     if naming is None:
         naming = Naming("{stem}_x{scale}.{ext}" if folder is None else "{stem}.{ext}")
@@ -158,14 +158,27 @@ def _made(named: Iterable[_Found], job: Callable[[_Found, int], Job]) -> set[str
     return made
 
 
-def _suffix(ending: str) -> str:
+def suffix_of_format(ending: str) -> str:
+    """Return a format, as it was asked for, as the ending of a file name.
+
+    Raises:
+        SettingError: Nothing is known of it.
+
+    >>> suffix_of_format("PNG")
+    '.png'
+    """
     suffix = f".{ending.lower().removeprefix('.')}"
     if suffix not in FORMATS:
         raise SettingError(f"unknown format {ending!r}; known: {', '.join(known[1:] for known in FORMATS)}")
     return suffix
 
 
-def _single(target: Path, suffix: str | None) -> Path:
+def single_target(target: Path, suffix: str | None) -> Path:
+    """Return an output that was named, unless its ending is not that of the format.
+
+    Raises:
+        SettingError: It is not.
+    """
     if suffix is not None and target.suffix.lower() != suffix:
         raise SettingError(f"the output {target} does not end in {suffix}; leave out the format or change the name")
     return target

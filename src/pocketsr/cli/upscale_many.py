@@ -86,7 +86,8 @@ class Batch:
         with ProgressBar(jobs, is_shown=is_shown) as bar, contextlib.closing(self._outcomes(bar)) as outcomes:
             for outcome in outcomes:
                 bar.image_done(outcome)
-                bar.wipe()
+                if sys.stdout.isatty() or outcome.notes or not outcome.is_done:  # otherwise nothing is printed here
+                    bar.wipe()
                 report.show(outcome)
                 bar.draw()
         report.summarise(len(jobs))

@@ -11,8 +11,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pocketsr.cli.plan import single_target, suffix_of_format
 from pocketsr.errors import PocketsrError, SettingError
-from pocketsr.image import FORMATS
 from pocketsr.image.formats import format_from_content
 
 #: What "-" is called in messages.
@@ -57,17 +57,17 @@ def upscale_pipe(
         The notes.
 
     Raises:
-        SettingError: An unknown format, or a terminal where an image is to come from.
+        SettingError: An unknown format, a target of another, or a terminal where an image is to come from.
         PocketsrError: Whatever ``work`` raises, in which the temporary files are called by what they stand for.
     """
-    if ending is not None and f".{ending.lower().removeprefix('.')}" not in FORMATS:
-        raise SettingError(f"unknown format {ending!r}; known: {', '.join(known[1:] for known in FORMATS)}")
+    asked = None if ending is None else suffix_of_format(ending)
+    if target is not None:
+        single_target(target, asked)
     with tempfile.TemporaryDirectory(prefix="pocketsr-") as name:
         given = Path(name) / "in" if source is None else source
         if source is None:
             _take_stdin(given)
-        suffix = f".{ending.lower().removeprefix('.')}" if ending is not None else _suffix_of(given)
-        made = Path(name) / f"out{suffix}" if target is None else target
+        made = Path(name) / f"out{asked or _suffix_of(given)}" if target is None else target
         try:
             notes = work(given, made)
         except PocketsrError as error:
