@@ -128,8 +128,8 @@ def test_what_dead_processes_left_is_swept_and_nothing_else(tmp_path: Path, dead
     mine = tmp_path / "mine.part"
     for path in (*parts, mine):
         path.touch()
-    _age(parts[0], 60)
-    _age(mine, 60)
+    _age(parts[0], 600)
+    _age(mine, 200_000)
     sweep(tmp_path)
     assert all(path.exists() for path in parts), "no lock was left behind: they may be anyone's"
     stale = _leave(tmp_path / "a.png", dead)
@@ -140,3 +140,6 @@ def test_what_dead_processes_left_is_swept_and_nothing_else(tmp_path: Path, dead
     _leave(tmp_path / "a.png", dead)
     sweep(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [parts[1].name, "mine.part"]
+    _age(parts[1], 90_000)
+    sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.part"]

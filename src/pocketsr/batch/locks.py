@@ -25,8 +25,9 @@ from pathlib import Path
 _FOREIGN_AGE_S = 24 * 3600.0
 #: After this a lock without content, or a take-over, counts as left behind: both last microseconds.
 _MOMENT_S = 10.0
-#: After this a half-written file beside a lock that was left behind is one that nobody writes.
-_PART_AGE_S = 10.0
+#: After this a half-written file counts as left behind: beside a lock that was, and anywhere. Slow encoders write
+#: nothing for a while and then all at once.
+_PART_AGE_S, _OLD_PART_AGE_S = 60.0, 24 * 3600.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,17 +84,17 @@ def lock_path(target: Path) -> Path:
 def sweep(folder: Path) -> None:
     """Remove what killed processes left in a folder: their locks and half-written files.
 
-    Half-written files do not say whose they are. They go only where a lock was left behind, nobody alive has one, and
-    nothing was written to them for a while.
+    Half-written files do not say whose they are. They go where a lock was left behind, nobody alive has one, and nothing
+    was written to them for a minute; or for a day.
     """
     with contextlib.suppress(OSError):
         parts = list(folder.glob(".pocketsr-*.part"))  # before the locks: whoever writes one now has a lock already
         locks = list(folder.glob(".pocketsr-*.lock"))
         stale = [lock for lock in locks if _is_stale(lock)]
-        if stale and len(stale) == len(locks):
-            for part in parts:
-                if time.time() - part.stat().st_mtime > _PART_AGE_S:
-                    part.unlink(missing_ok=True)
+        age_s = _PART_AGE_S if stale and len(stale) == len(locks) else _OLD_PART_AGE_S
+        for part in parts:
+            if time.time() - part.stat().st_mtime > age_s:
+                part.unlink(missing_ok=True)
         for lock in stale:
             _remove_stale(lock)
 
