@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pocketsr.batch.names import Naming
 from pocketsr.cli.plan import is_folder, make_plan
 from pocketsr.errors import SettingError
 
@@ -83,3 +84,39 @@ def test_a_folder_without_images_is_a_problem_that_does_not_stop_the_others(tmp_
 def test_an_unknown_format_is_answered_with_the_known_ones() -> None:
     with pytest.raises(SettingError, match="unknown format 'xyz'; known: png, jpg"):
         make_plan([Path("a.png")], None, ending="xyz", scale=3)
+
+
+def test_folders_in_folders_are_made_again_below_the_output(tmp_path: Path) -> None:
+    top, out = tmp_path / "in", tmp_path / "in" / "out"
+    _touch(top, "a.png", "deep/a.png", "deep/er/b.jpg", "out/a.png")
+    plan = make_plan([top], str(out), ending=None, scale=3, is_recursive=True)
+    assert [job.target for job in plan.jobs] == [out / "a.png", out / "deep/a.png", out / "deep/er/b.jpg"]
+    assert {job.root for job in plan.jobs} == {out}
+    beside = make_plan([top / "deep"], None, ending=None, scale=3, is_recursive=True)
+    assert [job.target for job in beside.jobs] == [top / "deep/a_x3.png", top / "deep/er/b_x3.jpg"]
+
+
+def test_names_follow_the_pattern_and_outputs_in_the_folder_are_not_inputs_again(tmp_path: Path) -> None:
+    _touch(tmp_path, "a.png", "b.png", "a-big.png")
+    naming = Naming("{stem}-big.{ext}")
+    for output in (None, str(tmp_path)):
+        plan = make_plan([tmp_path], output, ending=None, scale=3, naming=naming)
+        assert [job.target.name for job in plan.jobs] == ["a-big.png", "b-big.png"]
+    plan = make_plan(
+        [tmp_path / "*.png"], str(tmp_path / "o"), ending=None, scale=3, naming=Naming("{number:02}.{ext}")
+    )
+    assert [job.target.name for job in plan.jobs] == ["01.png", "02.png", "03.png"]
+    with pytest.raises(SettingError, match="add -o FOLDER"):
+        make_plan([tmp_path], None, ending=None, scale=3, naming=Naming("{number}.{ext}"))
+    with pytest.raises(SettingError, match="named already"):
+        make_plan([tmp_path / "a.png"], str(tmp_path / "o.png"), ending=None, scale=3, naming=naming)
+
+
+def test_an_output_that_would_leave_its_folder_is_a_problem_of_its_image_only(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "away").symlink_to(tmp_path)
+    _touch(tmp_path, "in/away/a.png", "in/b.png")
+    plan = make_plan([tmp_path / "in"], str(out), ending=None, scale=3, is_recursive=True)
+    assert [job.target for job in plan.jobs] == [out / "b.png"]
+    assert [problem.source for problem in plan.problems] == [tmp_path / "in/away/a.png"]

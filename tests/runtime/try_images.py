@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from image.sample_files import bad_files, good_files
+from image.damaged_files import bad_files, good_files
 from mutations import mutated
 from pocketsr.errors import ImageFileError
 from pocketsr.graph import DepthToSpace, Graph, Value

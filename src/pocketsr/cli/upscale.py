@@ -1,21 +1,24 @@
-"""``pocketsr upscale``: image files and folders become larger images."""
+"""``pocketsr upscale``: image files, folders and pipes become larger images."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pocketsr.cli import show_error
 from pocketsr.cli.photo_options import make_settings, photo_options
-from pocketsr.errors import ImageFileError, PocketsrError
+from pocketsr.errors import SettingError
 
-_Progress = Callable[[int, int], None]
+if TYPE_CHECKING:  # so that --help loads no numpy
+    from collections.abc import Sequence
+
+    from pocketsr.batch import Naming
+    from pocketsr.runtime import Progress, Upscaler
+
+#: The source that is no file. A file of that name is "./-", which is another object.
+_STDIN = Path("-")
 
 
 class _Source(click.Path):
@@ -27,7 +30,7 @@ class _Source(click.Path):
         """Return the path; an empty name is not the folder one is in but, more often, a variable that is not set."""
         if value == "":
             self.fail("an empty name is no image; the folder you are in is '.'", param, ctx)
-        return super().convert(value, param, ctx)
+        return _STDIN if value == "-" else super().convert(value, param, ctx)
 
 
 _SOURCE = _Source(path_type=Path, readable=False)
@@ -44,15 +47,33 @@ _SOURCE = _Source(path_type=Path, readable=False)
 )
 @photo_options
 @click.option("-f", "--format", "--ext", "ending", help="Format of the outputs: png, jpg, webp, ...  [default: as IN].")
+@click.option("-r", "--recursive", "is_recursive", is_flag=True, help="Folders in folders, too, made again under -o.")
+@click.option("--name", "pattern", help="Names of outputs, as '{stem}_x{scale}.{ext}'; also {model} {folder} {number}.")
+@click.option("--suffix", help="Added to the names of outputs, before the ending.")
 @click.option("-t", "--threads", type=click.IntRange(min=1), help="Processor threads  [default: all].")
 @click.option(
     "--tile", type=click.IntRange(min=0), default=0, help="Side of a tile in pixels; 0, the default, chooses."
 )
 @click.option("--backend", default="litert", show_default=True, help="What runs the model.")
 @click.option("--overwrite", is_flag=True, help="Replace outputs that are there.")
+@click.option("--skip-existing", is_flag=True, help="Leave outputs that are there, whatever they are.")
+@click.option("--resume", is_flag=True, help="Leave outputs that are finished, and do the rest.")
+@click.option("--dry-run", is_flag=True, help="Print what would be written, and write nothing.")
+@click.option(
+    "-j", "--jobs", type=click.IntRange(1, 64), default=3, show_default=True, help="Images in work at the same time."
+)
+@click.option(
+    "--in-work",
+    type=click.IntRange(min=1),
+    default=48,
+    show_default=True,
+    metavar="MEGAPIXELS",
+    help="Begin no other image while those in work hold so much.",
+)
 @click.option(
     "--max-pixels", type=click.IntRange(min=0), help="Refuse larger inputs; 0 for no limit  [default: 200000000]."
 )
+@click.option("--json", "is_json", is_flag=True, help="Print a line of JSON for each image, and one for the whole.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no notes; errors are still shown.")
 @click.pass_context
 def command(
@@ -63,18 +84,27 @@ def command(
     output: str | None,
     model: str | None,
     ending: str | None,
+    is_recursive: bool,
+    pattern: str | None,
+    suffix: str | None,
     threads: int | None,
     tile: int,
     backend: str,
     overwrite: bool,
+    skip_existing: bool,
+    resume: bool,
+    dry_run: bool,
+    jobs: int,
+    in_work: int,
     max_pixels: int | None,
+    is_json: bool,
     quiet: bool,
     **photo: Any,
 ) -> None:
-    """Make images larger. IN is an image file or a folder of them.
+    """Make images larger. IN is an image file, a folder of them, a pattern such as '*.jpg', or - for stdin.
 
-    The paths written go to stdout, one a line; everything else to stderr. An image that fails does not stop the others,
-    and leaves no file.
+    The paths written go to stdout, one a line, in the order of the inputs; everything else to stderr. An image that
+    fails does not stop the others, and leaves no file.
     """
     sources = (*images, *more)
     if not sources:
@@ -82,77 +112,94 @@ def command(
     if output == "":
         raise click.UsageError("the name of the output is empty; the folder you are in is '.'")
     # Imported here so that --help loads no numpy.
+    from pocketsr.batch import Policy
     from pocketsr.cli.plan import is_folder, make_plan
+    from pocketsr.cli.upscale_many import Batch, make_folder
+    from pocketsr.cli.upscale_pipe import check_pipe, upscale_pipe
     from pocketsr.image import DEFAULT_MAX_PIXELS
-    from pocketsr.runtime import open_models
+    from pocketsr.runtime import Target, open_models
     from pocketsr.runtime.photo import upscale_file
+
+    policy = Policy(overwrite=overwrite, skip_existing=skip_existing, resume=resume)
+    naming = _naming(pattern, suffix)
+    is_pipe = output == "-" or any(source is _STDIN for source in sources)
+    if is_pipe:
+        no_use = {
+            "--name": pattern, "--suffix": suffix, "--recursive": is_recursive, "--skip-existing": skip_existing,
+            "--resume": resume, "--dry-run": dry_run, "--json": is_json,
+        }  # fmt: skip
+        many = len(sources) > 1 or is_folder(output or "-", sources)
+        check_pipe(output, is_many=many, no_use=[name for name, value in no_use.items() if value])
 
     settings = make_settings(photo)
     models = open_models(model, settings.target, backend=backend, threads=threads, tile=tile or None)
-    jobs, problems = make_plan(sources, output, ending=ending, scale=settings.target or models[0].scale)
-    for problem in problems:
-        show_error(problem)
-    if output is not None and is_folder(output, sources):
-        _make_folder(Path(output))
-    failed = len(problems)
-    is_shown = not quiet and sys.stderr.isatty()
-    for number, job in enumerate(jobs, 1):
-        title = job.source.name if len(jobs) == 1 else f"{number}/{len(jobs)} {job.source.name}"
-        try:
-            with _progress(title, is_shown=is_shown) as on_progress:
-                notes = upscale_file(
-                    models,
-                    job.source,
-                    job.target,
-                    settings=settings,
-                    overwrite=overwrite,
-                    max_pixels=DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels or None,
-                    on_progress=on_progress,
-                )
-        except (PocketsrError, OSError) as error:
-            show_error(error)
-            failed += 1
-        except MemoryError:
-            show_error(MemoryError(f"not enough memory to upscale {job.source}; --tile 256 or PNG output needs less"))
-            failed += 1
-        else:
-            click.echo(job.target)
-            for note in () if quiet else notes:
-                click.echo(f"note: {job.target}: {note}", err=True)
-    if failed:
-        if len(jobs) > 1:
-            click.echo(f"{failed} failed, {len(jobs) + len(problems) - failed} done", err=True)
-        context.exit(1)
+    size = settings.target or Target(scale=models[0].scale)
 
+    def enlarge(
+        ready: Sequence[Upscaler], source: Path, target: Path, replace: bool, on_progress: Progress | None
+    ) -> tuple[str, ...]:
+        return upscale_file(
+            ready,
+            source,
+            target,
+            settings=settings,
+            overwrite=replace,
+            max_pixels=DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels or None,
+            on_progress=on_progress,
+        )
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageFileError(
-            f"cannot make the folder {folder}: {error.strerror or error}; choose another with -o"
-        ) from error
-
-
-@contextlib.contextmanager
-def _progress(title: str, *, is_shown: bool) -> Iterator[_Progress | None]:
-    """Give what to call after each tile of an image. The bar is gone before anything else is printed."""
-    if not is_shown:
-        yield None
+    if is_pipe:
+        source = None if sources[0] is _STDIN else sources[0]
+        target = None if output in (None, "-") else Path(str(output))
+        for note in upscale_pipe(
+            source, target, ending=ending, work=lambda given, made: enlarge(models, given, made, overwrite, None)
+        ):
+            if not quiet:
+                click.echo(f"note: {note}", err=True)
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    bar = Progress(
-        *columns,
-        console=console,
-        transient=True,
-        redirect_stdout=False,
-        redirect_stderr=False,
-        disable=console.is_dumb_terminal,
+    plan = make_plan(
+        sources,
+        output,
+        ending=ending,
+        scale=size,
+        is_recursive=is_recursive,
+        naming=naming,
+        model=models[0].spec.name,
     )
-    with bar:
-        task = bar.add_task(title)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    if output is not None and not dry_run and is_folder(output, sources):
+        make_folder(Path(output))
+    batch = Batch(
+        plan,
+        models,
+        enlarge,
+        policy,
+        size=size,
+        settings={"models": [_content(one) for one in models], "photo": repr(settings)},
+        workers=jobs,
+        most_pixels=in_work * 1_000_000,
+        is_json=is_json,
+        is_quiet=quiet,
+    )
+    has_failed = batch.plan_only() if dry_run else batch.run()
+    context.exit(1 if has_failed else 0)
+
+
+def _naming(pattern: str | None, suffix: str | None) -> Naming | None:
+    """Return how outputs are called; None for the usual way."""
+    from pocketsr.batch import Naming
+
+    if suffix is None:
+        return None if pattern is None else Naming(pattern)
+    if pattern is not None:
+        raise SettingError("--name says all of a name, and --suffix a part of it; choose one")
+    if "/" in suffix:
+        raise SettingError(f"the suffix {suffix!r} is no part of a name; folders are made by --name")
+    literal = suffix.replace("{", "{{").replace("}", "}}")
+    return Naming("{stem}" + literal + ".{ext}")
+
+
+def _content(upscaler: Upscaler) -> str:
+    """Return what tells the file of a model from any other."""
+    import hashlib
+
+    return hashlib.sha256(upscaler.path.read_bytes()).hexdigest()

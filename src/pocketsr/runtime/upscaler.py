@@ -51,6 +51,7 @@ class Upscaler:
     """A model ready to make images larger. Calls from several threads share it and take turns.
 
     Attributes:
+        path: The model file.
         spec: What the model file says about itself.
     """
 
@@ -77,7 +78,8 @@ class Upscaler:
             SettingError: ``threads`` is below 1, or ``tile`` too small for the model.
         """
         runner = find_backend(backend) if isinstance(backend, str) else backend
-        self._session: Session = runner.load(model_path(model), threads=threads)
+        self.path = model_path(model)
+        self._session: Session = runner.load(self.path, threads=threads)
         self.spec: ModelSpec = self._session.spec
         self._tile = tile
         if tile is not None and self.spec.receptive_field is not None:
