@@ -84,8 +84,8 @@ def lock_path(target: Path) -> Path:
 def sweep(folder: Path) -> None:
     """Remove what killed processes left in a folder: their locks and half-written files.
 
-    Half-written files do not say whose they are. They go where a lock was left behind, nobody alive has one, and nothing
-    was written to them for a minute; or for a day.
+    Half-written files do not say whose they are. They go where a lock was left behind, nobody alive has one, and
+    nothing was written to them for a minute; or for a day.
     """
     with contextlib.suppress(OSError):
         parts = list(folder.glob(".pocketsr-*.part"))  # before the locks: whoever writes one now has a lock already
@@ -93,8 +93,9 @@ def sweep(folder: Path) -> None:
         stale = [lock for lock in locks if _is_stale(lock)]
         age_s = _PART_AGE_S if stale and len(stale) == len(locks) else _OLD_PART_AGE_S
         for part in parts:
-            if time.time() - part.stat().st_mtime > age_s:
-                part.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # it was finished meanwhile
+                if time.time() - part.stat().st_mtime > age_s:
+                    part.unlink()
         for lock in stale:
             _remove_stale(lock)
 
