@@ -184,6 +184,45 @@ def test_what_comes_through_a_pipe_may_be_bad(model: Path, tmp_path: Path) -> No
         assert _upscale("-", "-m", model, *more, stdin=b"").exit_code == 2
 
 
+def test_a_terminal_gets_no_bytes_and_gives_none(folder: Path, model: Path) -> None:
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "pocketsr", "upscale", "-m", str(model), "-t", "1"]
+    ends: list[tuple[list[str], dict[str, Any]]] = [
+        (["-"], {"stdin": subprocess.DEVNULL, "stdout": theirs}),
+        ([str(folder / "a.png"), "-o", "-"], {"stdout": theirs}),
+        (["-"], {"stdin": theirs, "stdout": subprocess.DEVNULL}),
+    ]
+    for arguments, streams in ends:
+        done = subprocess.run([*command, *arguments], stderr=subprocess.PIPE, text=True, timeout=60, **streams)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert "terminal" in done.stderr
+    os.close(theirs)
+    os.close(ours)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_pipe_that_takes_no_more_is_one_error(folder: Path, model: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "pocketsr",
+        "upscale",
+        "-m",
+        str(model),
+        "-t",
+        "1",
+        "-o",
+        "-",
+        str(folder / "a.png"),
+    ]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: cannot write standard output: No space left")
+    assert "Traceback" not in done.stderr
+
+
 # -- killed, stopped, and not alone ----------------------------------------------------------------------------------
 
 #: Ends as a power cut would, while the image of this number is being written.

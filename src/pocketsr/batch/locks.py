@@ -93,8 +93,9 @@ def sweep(folder: Path) -> None:
         stale = [lock for lock in locks if _is_stale(lock)]
         age_s = _PART_AGE_S if stale and len(stale) == len(locks) else _OLD_PART_AGE_S
         for part in parts:
-            if time.time() - part.stat().st_mtime > age_s:
-                part.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # it was finished meanwhile
+                if time.time() - part.stat().st_mtime > age_s:
+                    part.unlink()
         for lock in stale:
             _remove_stale(lock)
 

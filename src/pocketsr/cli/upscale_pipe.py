@@ -5,6 +5,7 @@ They pass through files of a temporary folder, so that large images need no more
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pocketsr.cli.plan import single_target, suffix_of_format
-from pocketsr.errors import PocketsrError, SettingError
+from pocketsr.errors import ImageFileError, PocketsrError, SettingError
 from pocketsr.image.formats import format_from_content
 
 #: What "-" is called in messages.
@@ -74,9 +75,7 @@ def upscale_pipe(
             words = str(error).replace(str(Path(name) / "in"), _STDIN).replace(str(made), str(target or _STDOUT))
             raise type(error)(words) from error
         if target is None:
-            with made.open("rb") as file:
-                shutil.copyfileobj(file, sys.stdout.buffer)
-                sys.stdout.buffer.flush()
+            _give_stdout(made)
     return notes
 
 
@@ -85,8 +84,25 @@ def _take_stdin(file: Path) -> None:
         raise SettingError("'-' reads an image from a pipe, and stdin is closed; name a file")
     if sys.stdin.isatty():
         raise SettingError("'-' reads an image from a pipe, and stdin is the terminal; add '< photo.jpg'")
-    with file.open("wb") as copy:
-        shutil.copyfileobj(sys.stdin.buffer, copy)
+    try:
+        with file.open("wb") as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ImageFileError(
+            f"cannot keep what comes from {_STDIN} in {file.parent}: {reason}; name another folder in TMPDIR"
+        ) from error
+
+
+def _give_stdout(file: Path) -> None:
+    try:
+        with file.open("rb") as copy:
+            shutil.copyfileobj(copy, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise  # the reader went away; the command ends quietly
+        raise ImageFileError(f"cannot write {_STDOUT}: {error.strerror or error}; check where it leads") from error
 
 
 def _suffix_of(file: Path) -> str:
