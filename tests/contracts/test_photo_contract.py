@@ -222,9 +222,7 @@ def test_tiff_is_tiff_again(upscaler: Upscaler, tmp_path: Path, compression: str
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_tiff_of_any_samples_and_byte_order_is_read(
-    bundled: Upscaler, tmp_path: Path, dtype: type, order: str
-) -> None:
+def test_tiff_of_any_samples_and_byte_order_is_read(bundled: Upscaler, tmp_path: Path, dtype: type, order: str) -> None:
     tifffile = pytest.importorskip("tifffile")
     samples = deep_samples()
     given = {np.uint8: samples >> 8, np.uint16: samples, np.float32: samples / 65535}[dtype].astype(dtype)
@@ -388,9 +386,7 @@ def test_iptc_is_kept_where_the_format_has_a_place(upscaler: Upscaler, tmp_path:
 
 
 @pytest.mark.parametrize("name", ["in.jpg", "in.png", "in.webp", "in.avif", "in.tif"])
-def test_an_rgb_profile_is_kept_and_pixels_are_not_reinterpreted(
-    upscaler: Upscaler, tmp_path: Path, name: str
-) -> None:
+def test_an_rgb_profile_is_kept_and_pixels_are_not_reinterpreted(upscaler: Upscaler, tmp_path: Path, name: str) -> None:
     source = _saved(tmp_path / name, Image.fromarray(photo_pixels()), icc_profile=WIDE_RGB)
     made = read_image(_enlarged(upscaler, source))
     assert made.carried["icc_profile"] == WIDE_RGB
@@ -415,9 +411,16 @@ def test_texts_of_a_png_are_kept(upscaler: Upscaler, tmp_path: Path) -> None:
 
 
 def test_strip_leaves_nothing_but_how_colours_are_shown(upscaler: Upscaler, tmp_path: Path) -> None:
-    carried = {"exif": _exif_with_thumbnail()[6:], "xmp": b"<x/>", "iptc": b"\x1c\x02\x78\x00\x01a", "dpi": (99.0, 99.0)}
+    carried = {
+        "exif": _exif_with_thumbnail()[6:],
+        "xmp": b"<x/>",
+        "iptc": b"\x1c\x02\x78\x00\x01a",
+        "dpi": (99.0, 99.0),
+    }
     for name in ("in.jpg", "in.png", "in.tif"):
-        write_image(tmp_path / name, Photo(photo_pixels(), carried={**carried, "icc_profile": SRGB, "text": {"a": "b"}}))
+        write_image(
+            tmp_path / name, Photo(photo_pixels(), carried={**carried, "icc_profile": SRGB, "text": {"a": "b"}})
+        )
         made = read_image(_enlarged(upscaler, tmp_path / name, is_stripped=True))
         assert set(made.carried) == {"icc_profile"}
 
