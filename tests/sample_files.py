@@ -52,3 +52,33 @@ def _filtered(samples: np.ndarray) -> bytes:
 
 def _chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def cmyk_profile() -> bytes:
+    """A colour profile of inks in which cyan is a red, so that its use shows: (100, 0, 0, 0) is Lab (50, 60, 30)."""
+    corners = np.zeros((2, 2, 2, 2, 3))
+    for ink in np.ndindex(2, 2, 2, 2):
+        cyan, others = ink[0], sum(ink[1:])
+        corners[ink] = (100 - 50 * cyan - 16 * others, 60 * cyan, 30 * cyan)
+    encoded = np.rint(corners.reshape(-1, 3) * (2.55, 1, 1) + (0, 128, 128)).astype(np.uint8)
+    line = bytes(range(256))
+    matrix = struct.pack(">9i", *(65536 * int(number in (0, 4, 8)) for number in range(9)))
+    table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + matrix + 4 * line + encoded.tobytes() + 3 * line
+    white = b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061)
+    words = b"text" + bytes(4) + b"none\0"
+    name = b"desc" + bytes(4) + struct.pack(">I", 5) + b"inks\0" + bytes(78)
+    tags = {b"desc": name, b"cprt": words, b"wtpt": white, b"A2B0": table}
+    start, directory, body = 132 + 12 * len(tags), struct.pack(">I", len(tags)), b""
+    for tag, content in tags.items():
+        padded = content + bytes(-len(content) % 4)
+        directory += struct.pack(">4sII", tag, start + len(body), len(content))
+        body += padded
+    header = struct.pack(">I4sI4s4s4s", start + len(body), b"none", 0x02100000, b"prtr", b"CMYK", b"Lab ")
+    header += struct.pack(">6H4s", 2026, 1, 1, 0, 0, 0, b"acsp") + bytes(28)
+    header += struct.pack(">3i", 63190, 65536, 54061)
+    return header + bytes(128 - len(header)) + directory + body
+
+
+def photo_pixels(height: int = 24, width: int = 32) -> np.ndarray:
+    """Smooth colours, uint8 ``(H, W, 3)``, with an edge."""
+    return (deep_samples(height, width) >> 8).astype(np.uint8)

@@ -149,7 +149,7 @@ def upscale(
     """
     from pocketsr.image import photo_from_pillow, read_image
     from pocketsr.runtime import Target, kinds, open_models
-    from pocketsr.runtime.enlarge import Enlarger, network_input
+    from pocketsr.runtime.enlarge import Enlarger
     from pocketsr.runtime.photo import PhotoSettings, upscale_file, write_upscaled
 
     target = None if scale is None else Target(scale=scale)
@@ -169,7 +169,8 @@ def upscale(
     if isinstance(image, bytes):
         return kinds.upscale_bytes(models, image, settings=settings, on_progress=on_progress)
     if isinstance(image, str | os.PathLike):
-        image = network_input(read_image(Path(image)))
+        photo = read_image(Path(image))
+        image = photo.pixels[:, :, 0] if photo.is_grey else photo.pixels
     elif _is_pillow(image):
         return kinds.upscale_pillow(enlarger, image, on_progress=on_progress)
     return kinds.upscale_array(enlarger, image, on_progress=on_progress)

@@ -202,11 +202,11 @@ def test_prelu_becomes_a_convolution_and_a_sum_that_compute_it() -> None:
     expected = np.clip(execute(graph, pixels[None].astype(np.float32))[0], 0, 255)
     assert np.abs(levels - expected).mean() < 3
     steep = dataclasses.replace(graph, ops=(graph.ops[0], PRelu((features,), bent, slope + 1), graph.ops[2]))
-    quantised = IntegerNetwork(steep, activation_maxima(steep, [pixels]))
-    levels = to_levels(quantised, pixels)
-    assert np.array_equal(levels, execute(quantised.graph(), as_int8(pixels))[0].astype(np.int16) + 128)
-    expected = np.clip(execute(steep, pixels[None].astype(np.float32))[0], 0, 255)
-    assert np.abs(levels - expected).mean() < 3
+    with pytest.raises(LoweringError, match="slope above 1"):
+        IntegerNetwork(steep)
+    # Training leaves slopes a hair above 1, and what an integer network is made of must not depend on that.
+    hair = dataclasses.replace(graph, ops=(graph.ops[0], PRelu((features,), bent, slope + 0.005), graph.ops[2]))
+    assert len(IntegerNetwork(hair).graph().ops) == len(IntegerNetwork(graph).graph().ops)
 
 
 def test_tracked_scales_follow_what_batches_need_and_are_not_learnt(network: Network) -> None:

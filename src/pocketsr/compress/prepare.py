@@ -2,7 +2,6 @@
 
     min(·, 255) at the end ─► left out: 8 bits at scale 1 saturate to 0..255 by themselves
     PReLU(x)               ─► x + relu((slope − 1) · x): a depthwise 1×1 convolution and a sum
-                              (slopes above 1: x ± relu(−|slope − 1| · x), one more of them for the signs)
 
 TensorFlow Lite has an int8 PReLU, but only as a slow loop that XNNPACK does not take; the two operators above are
 fast everywhere, and whole numbers pass them exactly.
@@ -35,8 +34,6 @@ from pocketsr.graph import (
     SpaceToDepth,
     Value,
 )
-from pocketsr.graph.base import Array
-from pocketsr.graph.ops import Activation
 
 _INTEGER_OPS = (
     Add,
@@ -51,6 +48,9 @@ _INTEGER_OPS = (
     Slice,
     SpaceToDepth,
 )
+
+#: A step of 8-bit weights: by so much a slope may be above 1, which training makes of slopes that end there.
+_STEP = 1 / 127
 
 
 def prepared(graph: Graph) -> tuple[Op, ...]:
@@ -71,20 +71,15 @@ def prepared(graph: Graph) -> tuple[Op, ...]:
 def _without_prelu(op: Op) -> tuple[Op, ...]:
     if not isinstance(op, PRelu):
         return (op,)
-    source, name = op.inputs[0], op.output.name
-    below = Value(f"{name}_below", op.output.channels)
-    lifted = _scaled(source, below, -np.abs(op.slope - 1), activation="relu")
-    if op.slope.max(initial=0) <= 1:
-        return lifted, Add((source, below), op.output)
-    signed = Value(f"{name}_signed", op.output.channels)
-    return lifted, _scaled(below, signed, np.where(op.slope > 1, -1.0, 1.0)), Add((source, signed), op.output)
-
-
-def _scaled(source: Value, made: Value, factors: Array, *, activation: Activation = "none") -> Conv2D:
-    """Return a convolution that multiplies each channel by a factor."""
-    weight = factors.astype(np.float32).reshape(-1, 1, 1, 1)
-    bias = np.zeros(len(weight), np.float32)
-    return Conv2D((source,), made, weight, bias, activation=activation, groups=len(weight))
+    if op.slope.max(initial=0) > 1 + _STEP:
+        largest = float(op.slope.max())
+        raise LoweringError(f"{op.output.name}: a PReLU with a slope above 1 ({largest:.3f}) has no integer form")
+    source, channels = op.inputs[0], op.output.channels
+    below = Value(f"{op.output.name}_below", channels)
+    weight = (np.minimum(op.slope, 1) - 1).astype(np.float32).reshape(channels, 1, 1, 1)
+    bias = np.zeros(channels, np.float32)
+    lifted = Conv2D((source,), below, weight, bias, activation="relu", groups=channels)
+    return lifted, Add((source, below), op.output)
 
 
 def _without_saturation(graph: Graph) -> tuple[Op, ...]:

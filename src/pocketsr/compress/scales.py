@@ -37,7 +37,7 @@ class Plan:
             for value in op.inputs:
                 if not _makes_numbers(op):
                     self._bytes.join(op.output.name, value.name)
-                if not _makes_numbers(op) or isinstance(op, Add) or _is_signs(op):
+                if not _makes_numbers(op) or isinstance(op, Add):
                     self._scales.join(op.output.name, value.name)
         output = ops[-1].output.name
         self._scales.join(output, source.name)
@@ -82,12 +82,6 @@ class Plan:
 def is_copy(op: Op) -> bool:
     """Whether a convolution only copies channels."""
     return isinstance(op, Conv2D) and op.is_copy
-
-
-def _is_signs(op: Op) -> bool:
-    """Whether a convolution only turns the signs of channels: what it makes has the size of what it takes."""
-    is_each = isinstance(op, Conv2D) and op.groups == len(op.weight) and op.weight.shape[1:] == (1, 1, 1)
-    return is_each and isinstance(op, Conv2D) and not np.any(op.bias) and bool(np.all(np.abs(op.weight) == 1))
 
 
 def _interpolates(op: Op) -> bool:

@@ -80,5 +80,6 @@ def _usable_dpi(dpi: Any) -> tuple[float, float] | None:
         horizontal, vertical = (float(value) for value in dpi)
     except (TypeError, ValueError, ZeroDivisionError):
         return None
-    good = all(math.isfinite(value) and 0 < value < 1e6 for value in (horizontal, vertical))
+    # 1 is what a TIFF of no resolution is said to have.
+    good = all(math.isfinite(value) and 1 < value < 1e6 for value in (horizontal, vertical))
     return (horizontal, vertical) if good else None

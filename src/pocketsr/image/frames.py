@@ -66,7 +66,11 @@ def read_frames(path: Path | str, *, max_pixels: int | None = DEFAULT_MAX_PIXELS
 def _read(name: str, file: IO[bytes], kind: Format, max_pixels: int | None) -> Frames | None:
     if not kind.has_many:
         return None
-    with kind.import_reader()(file, "") as image:
+    try:
+        opened = kind.import_reader()(file, "")
+    except SyntaxError:  # Pillow does not know these samples; who reads the first picture may
+        return None
+    with opened as image:
         count = getattr(image, "n_frames", 1)
         # An APNG may begin with a picture for those who do not know APNG.
         first = 1 if kind.name == "PNG" and getattr(image, "default_image", False) else 0
@@ -131,6 +135,9 @@ def write_frames(
         options["duration"] = [round(duration) for duration in like.durations_ms]
         if like.loop is not None:
             options["loop"] = like.loop
+        if kind.name == "WEBP" and has_alpha:
+            # Else libwebp cuts out what is opaque, and marks the file as one without transparency.
+            options |= {"kmin": 1, "kmax": 1}
         if kind.name == "GIF" and has_alpha:
             options["disposal"] = 2  # each picture on an empty ground, or what was transparent would show the last
     images = [_as_image(photo, channels) for photo in (first, *rest)]

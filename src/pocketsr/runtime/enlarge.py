@@ -119,9 +119,11 @@ def network_strips(upscaler: Upscaler, image: _Pixels, *, on_progress: Progress 
 
 
 def network_input(photo: Photo, pixels: _Pixels | None = None) -> _Pixels:
-    """Return what an upscaler takes of a photo: ``(H, W, 3)``, or ``(H, W)`` where the file was grey."""
+    """Return what an upscaler takes of a photo: ``(H, W, 3)``, or ``(H, W)`` where all is grey, to get no tint."""
     pixels = photo.pixels if pixels is None else pixels
-    return pixels[:, :, 0] if photo.is_grey else pixels
+    red, green, blue = (pixels[:, :, channel] for channel in range(3))
+    is_grey = photo.is_grey or (np.array_equal(red, green) and np.array_equal(red, blue))
+    return red if is_grey else pixels
 
 
 class _Rows:
