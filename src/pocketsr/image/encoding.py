@@ -23,6 +23,8 @@ Channels = Literal["L", "LA", "RGB", "RGBA"]
 _PNG_LEVEL = 3
 #: Longest EXIF block, its prefix counted, that fits into the one segment that JPEG has for it.
 _JPEG_EXIF_BYTES = 65533
+#: A profile lies in up to 255 segments (ICC.1, §B.4); Pillow would begin to count again.
+_JPEG_PROFILE_BYTES = 255 * 65519
 _JPEG_XMP_BYTES = 65533 - len(b"http://ns.adobe.com/xap/1.0/\0")
 _EXIF_PREFIX = b"Exif\0\0"
 _WITH_EXIF = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "HEIF", "JXL")
@@ -91,6 +93,8 @@ def _fitting_metadata(name: str, carried: Mapping[str, Any], *, is_grey: bool) -
     if profile := carried.get("icc_profile"):
         if name not in _WITH_PROFILE:
             notes.append(f"the colour profile was left out: it is not written to {name}")
+        elif name == "JPEG" and len(profile) > _JPEG_PROFILE_BYTES:
+            notes.append(f"the colour profile was left out: its {len(profile):,} bytes do not fit into a JPEG file")
         elif profile[16:20] == b"GRAY" and not is_grey:  # the profile's colour space (ICC.1, §7.2.8)
             notes.append(f"the grey colour profile was left out: this {name} file is in colour")
         else:

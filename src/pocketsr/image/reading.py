@@ -11,11 +11,8 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import logging
-import threading
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -26,6 +23,7 @@ from pocketsr.image.carried import exif_block, gather
 from pocketsr.image.chatter import without_chatter
 from pocketsr.image.decoding import decode
 from pocketsr.image.deep_tiff import DeepTiff, open_deep_tiff
+from pocketsr.image.ease import pillow_at_ease
 from pocketsr.image.exif import split_orientation, turn_upright
 from pocketsr.image.formats import FORMAT_NAMES, FORMATS, Format, format_from_content
 from pocketsr.image.paths import exists, is_folder
@@ -33,6 +31,9 @@ from pocketsr.image.photo import Photo
 
 #: Images with more pixels are refused unless the caller raises the limit: a small file can claim any size.
 DEFAULT_MAX_PIXELS = 200_000_000
+
+#: Pages of a TIFF that are counted.
+_MOST_PAGES = 100
 
 _Made = TypeVar("_Made")
 
@@ -68,7 +69,7 @@ def photo_from_pillow(image: Image.Image) -> Photo:
         SettingError: Its samples are of a kind that is not supported.
         ImageFileError: The file behind it is damaged.
     """
-    with _pillow_at_ease():
+    with pillow_at_ease():
         try:
             image.load()
             loaded = image.copy()  # what is in memory has no file to look into
@@ -109,7 +110,7 @@ def from_file(path: Path | str | bytes, work: Callable[[str, IO[bytes], Format],
             raise ImageFileError(f"cannot read {name}: its content is not {FORMAT_NAMES}; convert it to one of these")
         file.seek(0)
         try:
-            with _pillow_at_ease():
+            with pillow_at_ease():
                 return work(name, file, kind)
         except (ImageFileError, MissingExtraError):
             raise
@@ -168,10 +169,27 @@ def _decode(name: str, file: IO[bytes], kind: Format, max_pixels: int | None, de
         refuse_too_large(name, f"{width}×{height}", width * height, max_pixels)
         with without_chatter() if kind.name == "TIFF" else nullcontext():
             photo = decode_picture(name, image, file, deep_tiff=deep_tiff, deep=deep)
-        if (frames := getattr(image, "n_frames", 1)) > 1:
-            note = f"only the first of {frames} pictures in the file was read"
+        if (pictures := _count_pictures(image, kind)) > 1:  # last, as it turns Pillow to another page
+            words = f"{pictures}" if pictures < _MOST_PAGES else f"{pictures} or more"
+            note = f"only the first of {words} pictures in the file was read"
             photo = dataclasses.replace(photo, notes=(*photo.notes, note))
         return photo
+
+
+def _count_pictures(image: Image.Image, kind: Format) -> int:
+    """Return how many pictures a file has, at most ``_MOST_PAGES`` of a TIFF.
+
+    Pillow finds a TIFF's pages by going through them, each with a look at all before it, and stumbles over one that is
+    damaged; neither is the first page's business.
+    """
+    if kind.name != "TIFF":
+        return int(getattr(image, "n_frames", 1))
+    pages = 1
+    with suppress(Exception):
+        while pages < _MOST_PAGES:
+            image.seek(pages)
+            pages += 1
+    return pages
 
 
 def refuse_too_large(name: str, what: str, pixels: int, max_pixels: int | None) -> None:
@@ -207,40 +225,3 @@ def decode_picture(
         carried=carried,
         notes=made.notes,
     )
-
-
-class _Ease:
-    """Who is reading just now, and what to put back when the last one is done."""
-
-    lock = threading.Lock()
-    readers = 0
-    handler = logging.NullHandler()
-    kept_limit: int | None = None
-    kept_filters: warnings.catch_warnings[None] | None = None
-
-
-@contextmanager
-def _pillow_at_ease() -> Iterator[None]:
-    """Set Pillow's own size limit, warnings and log aside for as long as anyone reads.
-
-    The limit is a global of Pillow that decoders look at in several places, and our own comes first. Its warnings are
-    about odd metadata in other people's photos. Both are put back by the last of several threads that read at once.
-    """
-    with _Ease.lock:
-        if _Ease.readers == 0:
-            _Ease.kept_filters = warnings.catch_warnings()
-            _Ease.kept_filters.__enter__()
-            warnings.filterwarnings("ignore", module=r"PIL\.")
-            # Where nobody set logging up, Python prints what Pillow logs; a logger with a handler is left alone.
-            logging.getLogger("PIL").addHandler(_Ease.handler)
-            _Ease.kept_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        _Ease.readers += 1
-    try:
-        yield
-    finally:
-        with _Ease.lock:
-            _Ease.readers -= 1
-            if _Ease.readers == 0 and _Ease.kept_filters is not None:
-                Image.MAX_IMAGE_PIXELS = _Ease.kept_limit
-                logging.getLogger("PIL").removeHandler(_Ease.handler)
-                _Ease.kept_filters.__exit__(None, None, None)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import secrets
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,7 @@ from PIL import Image
 from pocketsr.errors import ImageFileError, OutputExistsError, SettingError
 from pocketsr.image.colour import rgb_to_grey, to_8_bits
 from pocketsr.image.deep_tiff import add_directories, write_deep_tiff
+from pocketsr.image.ease import pillow_at_ease
 from pocketsr.image.encoding import Channels, encoder_options, tiff_exif
 from pocketsr.image.formats import Format, format_from_suffix
 from pocketsr.image.paths import exists, is_folder
@@ -207,7 +209,7 @@ def _write(job: _Job, strips: Iterable[Strip], *, overwrite: bool, is_streamed: 
     is_streamed = is_streamed or job.has_16_bits
     with replacing(job.path, overwrite=overwrite) as temporary:
         if in_pieces is not None and is_streamed:
-            with temporary.open("wb") as file:
+            with temporary.open("wb") as file, _refusing_in_words(job):
                 in_pieces(file, _bands(job, strips), height=job.height, options=job.options)
         else:
             _write_whole(temporary, job, strips)
@@ -218,7 +220,7 @@ def _write_whole(temporary: Path, job: _Job, strips: Iterable[Strip]) -> None:
     """Gather the strips, and encode them in one go."""
     if job.has_16_bits:
         samples = np.concatenate(list(_bands(job, strips)))
-        with temporary.open("wb") as file:
+        with temporary.open("wb") as file, _refusing_in_words(job):
             _save_tiff(file, samples, job.options)
         return
     image = Image.new(job.channels, (job.width, job.height))
@@ -226,15 +228,23 @@ def _write_whole(temporary: Path, job: _Job, strips: Iterable[Strip]) -> None:
     for band in _bands(job, strips):
         image.paste(Image.fromarray(band), (0, top))
         top += len(band)
+    with _CheckedFile(temporary.open("wb", buffering=0)) as file, _refusing_in_words(job):
+        if job.kind.name == "TIFF" and "exif" in job.options:
+            _save_tiff(file, image, job.options)
+        else:
+            job.kind.import_reader()
+            image.save(file, job.kind.name, **job.options)
+
+
+@contextmanager
+def _refusing_in_words(job: _Job) -> Iterator[None]:
+    """Turn what Pillow's encoders raise where metadata does not fit, or for no reason given, into one line."""
     try:
-        with _CheckedFile(temporary.open("wb", buffering=0)) as file:
-            if job.kind.name == "TIFF" and "exif" in job.options:
-                _save_tiff(file, image, job.options)
-            else:
-                job.kind.import_reader()
-                image.save(file, job.kind.name, **job.options)
-    except (ValueError, RuntimeError, SyntaxError) as error:  # how some of Pillow's encoders say that they failed
-        raise ImageFileError(f"cannot write {job.path}: {job.kind.name} encoding failed ({error}); try PNG") from error
+        with pillow_at_ease():  # AVIF's writer reads the EXIF data again
+            yield
+    except (ValueError, TypeError, RuntimeError, SyntaxError, OverflowError, struct.error) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageFileError(f"cannot write {job.path}: {job.kind.name} encoding failed ({reason}); try PNG") from error
 
 
 def _save_tiff(file: IO[bytes], image: Image.Image | npt.NDArray[np.uint16], options: Mapping[str, Any]) -> None:
