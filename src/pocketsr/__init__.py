@@ -61,7 +61,7 @@ def upscale(
     *,
     output: PathLike | None = None,
     overwrite: bool = False,
-    backend: str = "litert",
+    backend: str = "auto",
     threads: int | None = None,
     tile: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
@@ -70,10 +70,11 @@ def upscale(
 
     Args:
         image: uint8 ``(H, W, 3)`` RGB or ``(H, W)`` grey, or the path of an image file.
-        model: A name in the catalogue, or a path to a ``.tflite``.
+        model: A name in the catalogue, or a path to a ``.tflite`` or ``.onnx``.
         output: Image file to write; a file's transparency, EXIF and colour profile go along.
         overwrite: Replace the output if it is there.
-        backend: What runs the model, such as ``"litert"`` or ``"reference"``.
+        backend: What runs the model, such as ``"litert"`` or ``"openvino"``; ``"auto"`` chooses, ``"fast"`` may
+            take one whose int8 is within two levels.
         threads: Processor threads; None takes the cores this process may use.
         tile: Longest side of a tile in low-resolution pixels; None chooses. The result does not depend on it.
         on_progress: Called after every tile with (tiles done, tiles in all).
@@ -112,12 +113,12 @@ def upscale(
 
 
 def load(
-    model: PathLike = "abpn-x3", *, backend: str = "litert", threads: int | None = None, tile: int | None = None
+    model: PathLike = "abpn-x3", *, backend: str = "auto", threads: int | None = None, tile: int | None = None
 ) -> Upscaler:
     """Open a model once, to call it on many images.
 
     Args:
-        model: A name in the catalogue, or a path to a ``.tflite``.
+        model: A name in the catalogue, or a path to a ``.tflite`` or ``.onnx``.
         backend: What runs it.
         threads: Processor threads; None takes the cores this process may use.
         tile: Longest side of a tile in low-resolution pixels; None chooses.

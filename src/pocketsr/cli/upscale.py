@@ -46,7 +46,8 @@ _SOURCE = _Source(path_type=Path, readable=False)
 @click.option(
     "--tile", type=click.IntRange(min=0), default=0, help="Side of a tile in pixels; 0, the default, chooses."
 )
-@click.option("--backend", default="litert", show_default=True, help="What runs the model.")
+@click.option("--backend", help="What runs the model: litert, openvino, onnxruntime, reference  [default: auto].")
+@click.option("--fast", is_flag=True, help="Try OpenVINO beside LiteRT, take the quicker; int8 within two levels.")
 @click.option("--overwrite", is_flag=True, help="Replace outputs that are there.")
 @click.option(
     "--max-pixels", type=click.IntRange(min=0), help="Refuse larger inputs; 0 for no limit  [default: 200000000]."
@@ -63,7 +64,8 @@ def command(
     ending: str | None,
     threads: int | None,
     tile: int,
-    backend: str,
+    backend: str | None,
+    fast: bool,
     overwrite: bool,
     max_pixels: int | None,
     quiet: bool,
@@ -78,13 +80,15 @@ def command(
         raise click.UsageError("name at least one image or folder")
     if output == "":
         raise click.UsageError("the name of the output is empty; the folder you are in is '.'")
+    if fast and backend is not None:
+        raise click.UsageError("--fast chooses the backend by a trial; leave out --backend")
     # Imported here so that --help loads no numpy.
     from pocketsr.cli.plan import is_folder, make_plan
     from pocketsr.image import DEFAULT_MAX_PIXELS
     from pocketsr.runtime import Upscaler
     from pocketsr.runtime.photo import upscale_file
 
-    upscaler = Upscaler(_model(model, scale), backend=backend, threads=threads, tile=tile or None)
+    upscaler = Upscaler(_model(model, scale), backend=_backend(backend, fast), threads=threads, tile=tile or None)
     if scale is not None and scale != upscaler.scale:
         raise SettingError(
             f"model {model!r} enlarges {upscaler.scale} times, not {scale}; leave out -s or choose another"
@@ -131,6 +135,10 @@ def _make_folder(folder: Path) -> None:
         raise ImageFileError(
             f"cannot make the folder {folder}: {error.strerror or error}; choose another with -o"
         ) from error
+
+
+def _backend(backend: str | None, fast: bool) -> str:
+    return backend or ("fast" if fast else "auto")
 
 
 def _model(model: str | None, scale: int | None) -> str:
