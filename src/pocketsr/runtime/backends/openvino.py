@@ -92,11 +92,13 @@ class OpenVINOSession(Session):
             self._requests.popitem(last=False)
         model = self._model.clone()
         model.reshape([1, height, width, self.spec.channels])
-        # Without the precision hint float files would be computed in bfloat16 on processors that have it.
+        # Without the precision hint float files would be computed in bfloat16 on processors that have it. A pinned
+        # thread waits for its core while others are free: on a busy machine a frame took sixty times as long.
         settings = {
             "INFERENCE_NUM_THREADS": self._threads,
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": "f32",
+            "ENABLE_CPU_PINNING": False,
         }
         self._requests[size] = self._core.compile_model(model, "CPU", settings).create_infer_request()
         return self._requests[size]
