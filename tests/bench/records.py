@@ -19,7 +19,7 @@ from pocketsr.bench.record import (
     Roofline,
 )
 
-TIMING = Timing(median_ms=20.0, iqr_ms=1.0, min_ms=19.0, runs=10)
+TIMING = Timing(median_ms=20.0, iqr_ms=1.0, min_ms=19.0, mean_ms=20.5, p90_ms=22.0, runs=10)
 MODEL = MeasuredModel(name="m[x]", network="abpn", scale=3, precision="int8", sha256="ab", data="photos")
 MEASURED = Measured(
     model=MODEL,
@@ -29,6 +29,7 @@ MEASURED = Measured(
     peak_memory_mb=80.5,
     correctness=Correctness(height=32, width=48, is_identical=False, largest_levels=1, different=0.001),
     sizes=(size_figures((360, 640), 3, 31.0, TIMING),),
+    remarks=("all of it",),
 )
 PEAKS = Peaks(threads=2, float32_gmacs=20.0, float32_by="numpy", int8_gmacs=100.0, int8_by="litert", bandwidth_gb=10.0)
 RECORD = Record(
@@ -56,4 +57,5 @@ RECORD = Record(
         ),
     ),
     nodes=(NodeTime(node="add", backend="litert", precision="int8", timing=TIMING, gmacs=0.0, moved_mb=18.7),),
+    failed={"gpu": "none"},
 )  # fmt: skip

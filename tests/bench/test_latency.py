@@ -30,7 +30,8 @@ def test_contenders_take_turns_and_warm_up_is_not_counted() -> None:
 def test_one_disturbed_run_moves_neither_median_nor_spread() -> None:
     timing = Timing.of([1.0] * 19 + [500.0])
     assert (timing.median_ms, timing.iqr_ms, timing.min_ms, timing.runs) == (1.0, 0.0, 1.0, 20)
-    assert Timing.of([3.0]) == Timing(median_ms=3.0, iqr_ms=0.0, min_ms=3.0, runs=1)
+    assert Timing.of([3.0]) == Timing(median_ms=3.0, iqr_ms=0.0, min_ms=3.0, mean_ms=3.0, p90_ms=3.0, runs=1)
+    assert Timing.of([float(number) for number in range(11)]).p90_ms == pytest.approx(9.0)
 
 
 @pytest.mark.parametrize(("runs", "rounds", "parts"), [(10, 4, (3, 3, 2, 2)), (2, 4, (1, 1)), (8, 1, (8,))])
@@ -44,4 +45,4 @@ def test_nonsense_is_refused() -> None:
     with pytest.raises(DataError, match="none came"):
         Timing.of([])
     with pytest.raises(DataError, match="minimum <= median"):
-        Timing(median_ms=1.0, iqr_ms=0.0, min_ms=2.0, runs=1)
+        Timing(median_ms=1.0, iqr_ms=0.0, min_ms=2.0, mean_ms=1.0, p90_ms=None, runs=1)

@@ -116,6 +116,7 @@ class Measured:
             known.
         correctness: Beside the reference backend; None where that cannot run the file.
         sizes: Figures for each size.
+        remarks: What a reader should know, such as how much of it a delegate took over.
     """
 
     model: MeasuredModel
@@ -125,6 +126,7 @@ class Measured:
     peak_memory_mb: float | None
     correctness: Correctness | None
     sizes: tuple[SizeFigures, ...]
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.sizes:
@@ -266,6 +268,7 @@ class Record:
         roofline: None where not asked for.
         profiles: Empty where not asked for.
         nodes: Empty where not asked for.
+        failed: What could not be measured, with the reason.
     """
 
     command: str
@@ -279,6 +282,7 @@ class Record:
     roofline: Roofline | None = None
     profiles: tuple[Profile, ...] = ()
     nodes: tuple[NodeTime, ...] = ()
+    failed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.results and not self.nodes and self.roofline is None:

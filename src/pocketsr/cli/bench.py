@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from pocketsr.bench import Asked, Idleness, Measured, Record
+    from pocketsr.bench import Asked, Idleness, Machine, Measured, Record
     from pocketsr.bench.record import NodeTime, Profile, Roofline
 
 #: What ``--backend all`` looks for: the package of each backend that may be missing.
@@ -29,6 +29,10 @@ _PACKAGES = {"litert": "ai_edge_litert", "openvino": "openvino", "onnxruntime": 
 @click.option("--runs", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Frames that are counted.")
 @click.option("--profile", "is_profiled", is_flag=True, help="Time operator by operator, too.")
 @click.option("--roofline", "has_roofline", is_flag=True, help="Measure this machine's peaks, too, and show the share.")
+@click.option("--adb", "on_phone", is_flag=True, help="Measure one MODEL on an Android phone instead.")
+@click.option("--serial", help="Which phone, where several are connected.")
+@click.option("--benchmark-model", "tool", type=click.Path(path_type=Path), help="Google's benchmark_model, for --adb.")
+@click.option("--adb-program", default="adb", show_default=True, help="The command adb.")
 @click.option("--strict", is_flag=True, help="Refuse to measure while the machine is not idle.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Record to write (JSON).")
 @click.option("--json", "as_json", is_flag=True, help="Print the record instead of tables.")
@@ -40,6 +44,10 @@ def command(
     runs: int,
     is_profiled: bool,
     has_roofline: bool,
+    on_phone: bool,
+    serial: str | None,
+    tool: Path | None,
+    adb_program: str,
     strict: bool,
     output: Path | None,
     as_json: bool,
@@ -53,12 +61,22 @@ def command(
         raise click.UsageError(f"there is no folder {output.parent} to write {output.name} in; create it first")
     from pocketsr.bench import write_record
 
-    asked = contenders(models or ("abpn-x3",), backends, threads)
-    idle = _watched(strict)
-    results = _measured(asked, sizes, runs)
-    roofline = _roofline(results) if has_roofline else None
-    profiles = _profiles(results) if is_profiled else ()
-    found = _record(results, idle, roofline=roofline, profiles=profiles)
+    models = models or ("abpn-x3",)
+    if on_phone:
+        if len(models) > 1 or len(sizes) > 1 or backends or threads or is_profiled or has_roofline:
+            raise click.UsageError("--adb takes one MODEL and one --size, and chooses backends and threads itself")
+        from pocketsr.cli.bench_phone import measured_on_phone
+
+        machine, results, failed = measured_on_phone(
+            models[0], sizes[0], runs, serial=serial, program=adb_program, tool=tool
+        )
+        found = _record(results, None, machine=machine, failed=failed)
+    else:
+        asked = contenders(models, backends, threads)
+        idle = _watched(strict)
+        results = _measured(asked, sizes, runs)
+        roofline = _roofline(results) if has_roofline else None
+        found = _record(results, idle, roofline=roofline, profiles=_profiles(results) if is_profiled else ())
     if output is not None:
         write_record(found, output)
     if as_json:
@@ -167,8 +185,10 @@ def _profiles(results: Sequence[Measured]) -> tuple[Profile, ...]:
 
 def _record(
     results: Sequence[Measured],
-    idle: Idleness,
+    idle: Idleness | None,
     *,
+    machine: Machine | None = None,
+    failed: Mapping[str, str] | None = None,
     roofline: Roofline | None = None,
     profiles: Sequence[Profile] = (),
     nodes: Sequence[NodeTime] = (),
@@ -184,10 +204,11 @@ def _record(
         commit=commit(),
         versions=dict(versions()),
         data="noise of 8 bits, the same each time",
-        machine=this_machine(),
+        machine=machine or this_machine(),
         idle=idle,
         results=tuple(results),
         roofline=roofline,
         profiles=tuple(profiles),
         nodes=tuple(nodes),
+        failed=dict(failed or {}),
     )

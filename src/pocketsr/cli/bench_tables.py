@@ -29,6 +29,8 @@ def print_record(record: Record) -> None:
     console.print(f"{machine.processor}, {machine.cores} cores{flags}", soft_wrap=True)
     if record.results:
         _print_results(console, record.results)
+    for what, reason in record.failed.items():
+        console.print(f"not measured: {what}: {reason}", soft_wrap=True)
     if record.roofline is not None:
         _print_roofline(console, record.roofline)
     for profile in record.profiles:
@@ -57,11 +59,18 @@ def _print_results(console: Console, results: Sequence[Measured]) -> None:
         for figures in one.sizes:
             timing = figures.timing
             row = [_short(one.model.name), one.backend, str(one.threads or ""), f"{figures.height}×{figures.width}"]
-            row += [f"{timing.median_ms:.2f}", f"{timing.iqr_ms:.2f}", f"{timing.min_ms:.2f}"]
+            row += [
+                f"{timing.median_ms:.2f}",
+                "" if timing.iqr_ms is None else f"{timing.iqr_ms:.2f}",
+                f"{timing.min_ms:.2f}",
+            ]
             row += [f"{figures.output_megapixels_per_s:.1f}", f"{figures.frames_per_second['1080p']:.1f}"]
             row += [_maybe(figures.first_run_ms), _maybe(one.load_ms), _maybe(one.peak_memory_mb), _exact(one)]
             rows.append(row)
     print_table(console, columns, rows)
+    for one in results:
+        for remark in one.remarks:
+            console.print(f"note: {one.backend}, {one.threads} threads: {remark}", soft_wrap=True)
 
 
 def _exact(one: Measured) -> str:
