@@ -107,7 +107,7 @@ def upscale(
     scale: float | None = None,
     output: PathLike | None = None,
     overwrite: bool = False,
-    backend: str = "litert",
+    backend: str = "auto",
     threads: int | None = None,
     tile: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
@@ -117,12 +117,13 @@ def upscale(
     Args:
         image: An array, ``(H, W)`` grey, ``(H, W, 3)`` RGB or ``(H, W, 4)`` with alpha, of uint8, uint16, or floating
             point of 0..1; an image of Pillow's; the bytes of an image file; or the path of one.
-        model: A name in the catalogue, or a path to a ``.tflite``; None takes what suits the scale.
+        model: A name in the catalogue, or a path to a ``.tflite`` or ``.onnx``; None takes what suits the scale.
         scale: Output side over input side, such as 2 or 2.5; None is the model's own. Models are run until the scale
             is reached or passed, and what is past it is resized.
         output: Image file to write; a file's transparency, metadata and colour profile go along.
         overwrite: Replace the output if it is there.
-        backend: What runs the model, such as ``"litert"`` or ``"reference"``.
+        backend: What runs the model, such as ``"litert"`` or ``"openvino"``; ``"auto"`` chooses, ``"fast"`` may
+            take one whose int8 is within two levels.
         threads: Processor threads; None takes the cores this process may use.
         tile: Longest side of a tile in low-resolution pixels; None chooses. The result does not depend on it.
         on_progress: Called as the model goes on with (parts done, parts in all): tiles, where 8 bits are enlarged.
@@ -183,12 +184,12 @@ def _is_pillow(image: object) -> TypeIs[Image]:
 
 
 def load(
-    model: PathLike = "abpn-x3", *, backend: str = "litert", threads: int | None = None, tile: int | None = None
+    model: PathLike = "abpn-x3", *, backend: str = "auto", threads: int | None = None, tile: int | None = None
 ) -> Upscaler:
     """Open a model once, to call it on many images.
 
     Args:
-        model: A name in the catalogue, or a path to a ``.tflite``.
+        model: A name in the catalogue, or a path to a ``.tflite`` or ``.onnx``.
         backend: What runs it.
         threads: Processor threads; None takes the cores this process may use.
         tile: Longest side of a tile in low-resolution pixels; None chooses.

@@ -12,6 +12,7 @@
     ├── TrainingError         training cannot go on: the loss is no number, or the disk is full
     ├── LoweringError         a network does something that a model file cannot hold
     ├── ParityError           a model file does not compute what its network computes
+    ├── DeviceError           a phone cannot be reached, or a program on it fails
     └── MissingExtraError     an optional package is not installed
 
 A message says what was needed, what came, and what to do. The command line prints it on one line, without a traceback.
@@ -84,6 +85,10 @@ class LoweringError(PocketsrError):
 
 class ParityError(PocketsrError):
     """A model file does not compute what its network computes."""
+
+
+class DeviceError(PocketsrError):
+    """A phone cannot be reached, or a program on it fails."""
 
 
 class MissingExtraError(PocketsrError, ImportError):

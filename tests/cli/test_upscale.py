@@ -75,6 +75,16 @@ def test_backends_and_tiles_do_not_change_the_result(photo: Path, model: Path, t
     assert len({read_image(tmp_path / f"{name}.png").pixels.tobytes() for name in options}) == 1
 
 
+def test_fast_is_within_two_levels_and_goes_alone(photo: Path, model: Path, tmp_path: Path) -> None:
+    for name, more in (("auto", ()), ("fast", ("--fast",))):
+        done = _upscale(photo, "-m", model, "-o", tmp_path / f"{name}.png", *more)
+        assert done.exit_code == 0, done.stderr
+    auto, fast = (read_image(tmp_path / f"{name}.png").pixels.astype(int) for name in ("auto", "fast"))
+    assert np.abs(auto - fast).max() <= 2
+    done = _upscale(photo, "-m", model, "--fast", "--backend", "litert")
+    assert (done.exit_code, "leave out --backend" in done.stderr) == (2, True)
+
+
 def test_a_folder_goes_to_a_folder_that_is_made(photo: Path, model: Path, tmp_path: Path) -> None:
     _save(photo.with_name("other.jpg"), 9, 8)
     done = _upscale(photo.parent, "-m", model, "-o", tmp_path / "deep" / "out", "-f", "webp")

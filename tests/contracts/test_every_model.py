@@ -43,7 +43,9 @@ def test_it_says_its_licence_data_and_card(entry: Entry) -> None:
 @every_model
 def test_every_backend_gives_one_result_and_tiles_do_not_show(entry: Entry) -> None:
     image = np.random.default_rng(0).integers(0, 256, (40, 34, 3), np.uint8)
-    whole = [Upscaler(entry.name, backend=backend, threads=1)(image).astype(int) for backend in BACKENDS]
+    whole = [
+        Upscaler(entry.name, backend=backend, threads=1)(image).astype(int) for backend in BACKENDS if backend.is_exact
+    ]
     tiled = Upscaler(entry.name, threads=1, tile=24)(image).astype(int)
     levels = 0 if entry.precision == "int8" else FLOAT_BACKEND_LEVELS
     assert whole[0].shape == (40 * entry.scale, 34 * entry.scale, 3)

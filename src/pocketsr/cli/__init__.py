@@ -29,6 +29,7 @@ VERBS: dict[str, Verb] = {
     "upscale": Verb("pocketsr.cli.upscale", "Make images larger."),
     "models": Verb("pocketsr.cli.models", "List the models that come with pocketsr."),
     "evaluate": Verb("pocketsr.cli.evaluate", "Judge a model on folders of ground truth."),
+    "bench": Verb("pocketsr.cli.bench", "Time models on this machine, beside what it could do."),
     "report": Verb("pocketsr.cli.report", "Make one page that compares evaluations."),
     "train": Verb("pocketsr.cli.train", "Train a network from a recipe."),
     "ablate": Verb("pocketsr.cli.ablate", "Train the arms of a paper's comparison and print its table."),

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_PACKAGES = ("pocketsr", "ai-edge-litert", "numpy", "Pillow")
+_PACKAGES = ("pocketsr", "ai-edge-litert", "openvino", "onnxruntime", "numpy", "Pillow")
 
 
 def processor() -> str:

@@ -54,7 +54,8 @@ _SOURCE = _Source(path_type=Path, readable=False)
 @click.option(
     "--tile", type=click.IntRange(min=0), default=0, help="Side of a tile in pixels; 0, the default, chooses."
 )
-@click.option("--backend", default="litert", show_default=True, help="What runs the model.")
+@click.option("--backend", help="What runs the model: litert, openvino, onnxruntime, reference  [default: auto].")
+@click.option("--fast", is_flag=True, help="Try OpenVINO beside LiteRT, take the quicker; int8 within two levels.")
 @click.option("--overwrite", is_flag=True, help="Replace outputs that are there.")
 @click.option("--skip-existing", is_flag=True, help="Leave outputs that are there, whatever they are.")
 @click.option("--resume", is_flag=True, help="Leave outputs that are finished, and do the rest.")
@@ -89,7 +90,8 @@ def command(
     suffix: str | None,
     threads: int | None,
     tile: int,
-    backend: str,
+    backend: str | None,
+    fast: bool,
     overwrite: bool,
     skip_existing: bool,
     resume: bool,
@@ -111,6 +113,8 @@ def command(
         raise click.UsageError("name at least one image or folder")
     if output == "":
         raise click.UsageError("the name of the output is empty; the folder you are in is '.'")
+    if fast and backend is not None:
+        raise click.UsageError("--fast chooses the backend by a trial; leave out --backend")
     # Imported here so that --help loads no numpy.
     from pocketsr.batch import Policy
     from pocketsr.cli.plan import is_folder, make_plan
@@ -132,7 +136,9 @@ def command(
         check_pipe(output, is_many=many, no_use=[name for name, value in no_use.items() if value])
 
     settings = make_settings(photo)
-    models = open_models(model, settings.target, backend=backend, threads=threads, tile=tile or None)
+    models = open_models(
+        model, settings.target, backend=backend or ("fast" if fast else "auto"), threads=threads, tile=tile or None
+    )
     size = settings.target or Target(scale=models[0].scale)
 
     def enlarge(

@@ -314,7 +314,7 @@ def _load(path: Path) -> Any:
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror}") from error
     if data[4:8] != _IDENTIFIER:
-        raise ModelFileError(f"{path} is not a .tflite model file")
+        raise ModelFileError(f"{path} is not a .tflite model file; .onnx files are run by --backend onnxruntime")
     with _complaining_about(path):
         return checked_model(data)
 

@@ -26,16 +26,20 @@ class Backend(abc.ABC):
 
     Attributes:
         name: What the user calls it, as in ``--backend litert``.
+        suffix: How the names of the files it runs end.
+        is_exact: Whether int8 results are the reference backend's, byte for byte.
     """
 
     name: str
+    suffix: str = ".tflite"
+    is_exact: bool = False
 
     @abc.abstractmethod
     def load(self, path: Path, *, threads: int | None = None) -> Session:
         """Open a model file.
 
         Args:
-            path: A ``.tflite`` that pocketsr wrote, or one of someone else whose operators it knows.
+            path: A model file (``suffix``) that pocketsr wrote, or one of someone else whose operators it knows.
             threads: Processor threads; None takes the cores this process may use.
 
         Raises:

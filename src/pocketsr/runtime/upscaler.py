@@ -31,7 +31,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 def model_path(model: str | os.PathLike[str]) -> Path:
     """Return the file of a model: a path is taken as it is, a name is looked up in the catalogue.
 
-    What is no ``str``, ends in ``.tflite`` or holds a folder is a path.
+    What is no ``str``, ends in ``.tflite`` or ``.onnx``, or holds a folder is a path.
 
     Raises:
         UnknownNameError: The catalogue has no such name.
@@ -40,7 +40,7 @@ def model_path(model: str | os.PathLike[str]) -> Path:
     >>> model_path("runs/mine.tflite").name
     'mine.tflite'
     """
-    if not isinstance(model, str) or model.endswith(".tflite") or Path(model).name != model:
+    if not isinstance(model, str) or model.endswith((".tflite", ".onnx")) or Path(model).name != model:
         return Path(model)
     entry = find(model)
     entry.verify()
@@ -59,15 +59,16 @@ class Upscaler:
         self,
         model: str | os.PathLike[str] = DEFAULT_MODEL,
         *,
-        backend: str | Backend = "litert",
+        backend: str | Backend = "auto",
         threads: int | None = None,
         tile: int | None = None,
     ) -> None:
         """Open a model.
 
         Args:
-            model: A name in the catalogue, or a path to a ``.tflite``.
-            backend: What runs it: a name, or a backend of your own.
+            model: A name in the catalogue, or a path to a ``.tflite`` or ``.onnx``.
+            backend: What runs it: a name, or a backend of your own. ``auto`` is LiteRT, or ONNX Runtime for ``.onnx``;
+                ``fast`` may take OpenVINO, whose int8 is within two levels.
             threads: Processor threads; None takes the cores this process may use.
             tile: Longest side of a tile in low-resolution pixels, its overlap included; None chooses one that keeps
                 memory near 130 MB for a small network. The result does not depend on it.
@@ -76,6 +77,7 @@ class Upscaler:
             UnknownNameError: No model or backend has that name.
             ModelFileError: The model file is missing, damaged, or not ours.
             SettingError: ``threads`` is below 1, or ``tile`` too small for the model.
+            MissingExtraError: The backend's package is not installed.
         """
         runner = find_backend(backend) if isinstance(backend, str) else backend
         self.path = model_path(model)

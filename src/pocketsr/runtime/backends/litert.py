@@ -32,6 +32,7 @@ class LiteRTBackend(Backend):
     """Runs model files with LiteRT and XNNPACK."""
 
     name = "litert"
+    is_exact = True
 
     def load(self, path: Path, *, threads: int | None = None) -> Session:
         """Open a model file; the runtime itself is imported here.

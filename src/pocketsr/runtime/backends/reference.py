@@ -21,6 +21,7 @@ class ReferenceBackend(Backend):
     """Runs model files with numpy, one operator after another."""
 
     name = "reference"
+    is_exact = True
 
     def load(self, path: Path, *, threads: int | None = None) -> Session:
         """Open a model file; ``threads`` is checked and otherwise left to numpy.

@@ -1,0 +1,214 @@
+"""``pocketsr bench``: how fast models run here, beside what this machine could do, and whether they are still right."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pocketsr.bench import Asked, Idleness, Machine, Measured, Record
+    from pocketsr.bench.record import NodeTime, Profile, Roofline
+
+#: What ``--backend all`` looks for: the package of each backend that may be missing.
+_PACKAGES = {"litert": "ai_edge_litert", "openvino": "openvino", "onnxruntime": "onnxruntime"}
+
+
+@click.command()
+@click.argument("models", nargs=-1, metavar="[MODEL]...")
+@click.option("--backend", "backends", help="Names with commas, or all that are installed  [default: by the file].")
+@click.option("-t", "--threads", multiple=True, type=click.IntRange(1, 1024), help="May be repeated  [default: all].")
+@click.option(
+    "--size", "sizes", multiple=True, default=("360x640",), show_default=True, help="HEIGHTxWIDTH of the input, or "
+    "720p, 1080p, 4K of the output. May be repeated.",
+)  # fmt: skip
+@click.option("--runs", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Frames that are counted.")
+@click.option("--profile", "is_profiled", is_flag=True, help="Time operator by operator, too.")
+@click.option("--roofline", "has_roofline", is_flag=True, help="Measure this machine's peaks, too, and show the share.")
+@click.option("--adb", "on_phone", is_flag=True, help="Measure one MODEL on an Android phone instead.")
+@click.option("--serial", help="Which phone, where several are connected.")
+@click.option("--benchmark-model", "tool", type=click.Path(path_type=Path), help="Google's benchmark_model, for --adb.")
+@click.option("--adb-program", default="adb", show_default=True, help="The command adb.")
+@click.option("--strict", is_flag=True, help="Refuse to measure while the machine is not idle.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Record to write (JSON).")
+@click.option("--json", "as_json", is_flag=True, help="Print the record instead of tables.")
+def command(
+    models: tuple[str, ...],
+    backends: str | None,
+    threads: tuple[int, ...],
+    sizes: tuple[str, ...],
+    runs: int,
+    is_profiled: bool,
+    has_roofline: bool,
+    on_phone: bool,
+    serial: str | None,
+    tool: Path | None,
+    adb_program: str,
+    strict: bool,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Time each MODEL, a name from `pocketsr models` or a .tflite or .onnx file  [default: abpn-x3].
+
+    Each model on each backend runs in a process of its own, all take turns, and pixels are compared with the reference
+    backend's. Leave the machine alone meanwhile.
+    """
+    if output is not None and not output.absolute().parent.is_dir():
+        raise click.UsageError(f"there is no folder {output.parent} to write {output.name} in; create it first")
+    from pocketsr.bench import write_record
+
+    models = models or ("abpn-x3",)
+    if on_phone:
+        if len(models) > 1 or len(sizes) > 1 or backends or threads or is_profiled or has_roofline:
+            raise click.UsageError("--adb takes one MODEL and one --size, and chooses backends and threads itself")
+        from pocketsr.cli.bench_phone import measured_on_phone
+
+        machine, results, failed = measured_on_phone(
+            models[0], sizes[0], runs, serial=serial, program=adb_program, tool=tool
+        )
+        found = _record(results, None, machine=machine, failed=failed)
+    else:
+        asked = contenders(models, backends, threads)
+        idle = _watched(strict)
+        results = _measured(asked, sizes, runs)
+        roofline = _roofline(results) if has_roofline else None
+        found = _record(results, idle, roofline=roofline, profiles=_profiles(results) if is_profiled else ())
+    if output is not None:
+        write_record(found, output)
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+    else:
+        from pocketsr.cli.bench_tables import print_record
+
+        print_record(found)
+
+
+def contenders(models: Sequence[str], backends: str | None, threads: Sequence[int]) -> list[Asked]:
+    """Return every model on every backend that runs its kind of file, with every number of threads.
+
+    Raises:
+        UnknownNameError: No backend or model has that name.
+    """
+    from pocketsr.bench import Asked
+    from pocketsr.runtime import BACKENDS, find_backend, model_path
+    from pocketsr.runtime.backend import usable_cores
+
+    if backends == "all":
+        chosen = [one for one in BACKENDS if one.name in _PACKAGES and importlib.util.find_spec(_PACKAGES[one.name])]
+    else:
+        names = [name.strip() for name in (backends or "").split(",") if name.strip()]
+        chosen = [find_backend(name) for name in names]
+        if choosers := [one.name for one in chosen if one not in BACKENDS]:
+            raise click.UsageError(f"{choosers[0]} chooses a backend; name those to measure, or all")
+    found = []
+    for model in models:
+        suffix = ".onnx" if model_path(model).suffix == ".onnx" else ".tflite"
+        fitting = [one for one in chosen or BACKENDS if one.suffix == suffix]
+        if not fitting:
+            known = ", ".join(one.name for one in BACKENDS if one.suffix == suffix)
+            raise click.UsageError(f"{model} is a {suffix} file, which {known} run; name one of them by --backend")
+        for one in fitting if chosen else fitting[:1]:
+            found += [Asked(model=model, backend=one.name, threads=count) for count in threads or (usable_cores(),)]
+    return found
+
+
+def _watched(strict: bool) -> Idleness:
+    from pocketsr.bench import watch
+    from pocketsr.errors import PocketsrError
+
+    idle = watch()
+    if not idle.is_idle:
+        if strict:
+            raise PocketsrError(f"{idle.words()}; leave it alone, or leave out --strict")
+        click.echo(f"warning: {idle.words()}; these figures are not for comparison", err=True)
+    return idle
+
+
+def _measured(asked: Sequence[Asked], sizes: Sequence[str], runs: int) -> tuple[Measured, ...]:
+    import sys
+
+    from pocketsr.bench import ProcessContender, measure
+
+    is_shown = sys.stderr.isatty()
+    opened: list[ProcessContender] = []
+    try:
+        for one in asked:
+            opened.append(ProcessContender(one))  # noqa: PERF401 - those before a failure must be closed, too
+        return measure(opened, sizes, runs=runs, on_step=lambda words: _step(words) if is_shown else None)
+    finally:
+        for contender in opened:
+            contender.close()
+
+
+def _step(words: str) -> None:
+    click.echo(f"{words} ...", err=True)
+
+
+def _roofline(results: Sequence[Measured]) -> Roofline:
+    from pocketsr.bench.record import Roofline
+    from pocketsr.bench.roofline import achieved, peaks_of_machine
+    from pocketsr.graph.tflite import read_model
+    from pocketsr.runtime import model_path
+
+    threads = max(one.threads for one in results)
+    peaks = peaks_of_machine(threads)
+    rows = []
+    for one in results:
+        path = model_path(one.model.name)
+        if path.suffix == ".onnx" or one.threads != threads:
+            click.echo(f"note: {one.model.name} has no share: peaks are for .tflite on {threads} threads", err=True)
+            continue
+        graph, _ = read_model(path)
+        rows += [achieved(one, figures, graph, peaks) for figures in one.sizes]
+    return Roofline(peaks=peaks, models=tuple(rows))
+
+
+def _profiles(results: Sequence[Measured]) -> tuple[Profile, ...]:
+    from pocketsr.bench.profile import profile
+    from pocketsr.graph.tflite import read_model
+    from pocketsr.runtime import model_path
+
+    found = []
+    for one in results:
+        if one.backend not in ("litert", "openvino"):
+            click.echo(f"note: {one.backend} tells nothing of operators; profile on litert or openvino", err=True)
+            continue
+        graph, _ = read_model(model_path(one.model.name))
+        size = one.sizes[0].height, one.sizes[0].width
+        found.append(profile(graph, size, model=one.model.name, backend=one.backend, threads=one.threads))
+    return tuple(found)
+
+
+def _record(
+    results: Sequence[Measured],
+    idle: Idleness | None,
+    *,
+    machine: Machine | None = None,
+    failed: Mapping[str, str] | None = None,
+    roofline: Roofline | None = None,
+    profiles: Sequence[Profile] = (),
+    nodes: Sequence[NodeTime] = (),
+) -> Record:
+    from datetime import UTC, datetime
+
+    from pocketsr.bench import Record, this_machine
+    from pocketsr.cli.circumstances import command_line, commit, versions
+
+    return Record(
+        command=command_line(),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        commit=commit(),
+        versions=dict(versions()),
+        data="noise of 8 bits, the same each time",
+        machine=machine or this_machine(),
+        idle=idle,
+        results=tuple(results),
+        roofline=roofline,
+        profiles=tuple(profiles),
+        nodes=tuple(nodes),
+        failed=dict(failed or {}),
+    )
