@@ -3,6 +3,7 @@
     PocketsrError
     ├── ImageFileError        an image cannot be read or written
     │   └── ImageTooLargeError    more pixels than the stated limit
+    ├── VideoFileError        a video cannot be read or written
     ├── OutputExistsError     the output is there already and may not be overwritten
     ├── ModelFileError        a model file is damaged, not ours, or uses an unknown operator
     ├── UnknownNameError      no model, network, backend, recipe or protocol has that name
@@ -34,6 +35,10 @@ class ImageFileError(PocketsrError):
 
 class ImageTooLargeError(ImageFileError):
     """An image has more pixels than the stated limit."""
+
+
+class VideoFileError(PocketsrError):
+    """A video cannot be read or written, or a container cannot hold a stream."""
 
 
 class OutputExistsError(PocketsrError):

@@ -59,7 +59,7 @@ class _LiteRT(Bare):
         del profiled
         from ai_edge_litert.interpreter import Interpreter
 
-        from pocketsr.runtime.backends.litert import without_chatter
+        from pocketsr.image.chatter import without_chatter
 
         try:
             self._interpreter = Interpreter(model_content=content, num_threads=threads)

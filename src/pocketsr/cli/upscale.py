@@ -136,9 +136,8 @@ def command(
         check_pipe(output, is_many=many, no_use=[name for name, value in no_use.items() if value])
 
     settings = make_settings(photo)
-    models = open_models(
-        model, settings.target, backend=backend or ("fast" if fast else "auto"), threads=threads, tile=tile or None
-    )
+    runner = backend or ("fast" if fast else "auto")
+    models = open_models(model, settings.target, backend=runner, threads=threads, tile=tile or None)
     size = settings.target or Target(scale=models[0].scale)
 
     def enlarge(

@@ -1,0 +1,7 @@
+"""Video: decoded, enlarged and encoded in one stream, with every time, track and colour as it was. No torch; PyAV."""
+
+from pocketsr.video.job import VideoResult, upscale_video
+from pocketsr.video.progress import Progress
+from pocketsr.video.settings import Encoding
+
+__all__ = ["Encoding", "Progress", "VideoResult", "upscale_video"]

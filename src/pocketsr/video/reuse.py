@@ -1,0 +1,107 @@
+"""Pictures whose parts did not change since the last one: only what changed is run.
+
+    this ≠ last, where?   tiles whose window (kept part and border) changed are run, the others keep their output
+
+An int8 model computes in whole numbers, so equal windows give equal outputs however the picture is cut, and the result
+is that of the whole picture bit for bit. Float models round differently in windows of another size: with them only
+pictures that are equal as a whole are reused. Knows nothing of video.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pocketsr.runtime import Upscaler
+from pocketsr.runtime.pixels import Pixels
+from pocketsr.runtime.tiling import Grid, Span, spans
+
+#: Pixels of a tile's kept part along a side: small enough to leave much out, large enough that borders cost little.
+_KEPT = 96
+#: Tiles are worth their borders while they cover less than this part of the picture.
+_WORTH = 0.75
+
+
+class ReusingUpscaler:
+    """An upscaler that remembers the last picture. The array it returns is its own and changes with the next call.
+
+    Attributes:
+        tiles_run: Tiles that were run, whole pictures counted as all of theirs.
+        tiles: Tiles of all pictures so far.
+    """
+
+    def __init__(self, upscaler: Upscaler, *, is_enabled: bool = True) -> None:
+        self._upscaler, self._is_enabled = upscaler, is_enabled
+        self._last: Pixels | None = None
+        self._output: Pixels | None = None
+        self._grid: Grid | None = None
+        self.tiles_run = self.tiles = 0
+
+    def __call__(self, image: Pixels) -> Pixels:
+        """Upscale a picture: uint8 ``(H, W, 3)`` or ``(H, W)``, as ``Upscaler`` does.
+
+        Raises:
+            SettingError: As ``Upscaler``.
+        """
+        if not self._is_enabled:
+            self.tiles, self.tiles_run = self.tiles + 1, self.tiles_run + 1
+            return self._upscaler(image)
+        if self._last is None or self._output is None or self._last.shape != image.shape:
+            self._grid = self._grid_for(image)
+            return self._whole(image)
+        different = image != self._last
+        changed = different.any(axis=2) if different.ndim == 3 else different
+        grid = self._grid
+        if not changed.any():
+            self.tiles += 1 if grid is None else len(grid)
+            return self._output
+        if grid is None:
+            return self._whole(image)
+        windows = [tile for tile in grid if changed[_read(tile.rows), _read(tile.columns)].any()]
+        height, width = grid.window
+        if len(windows) * height * width > _WORTH * changed.size:
+            return self._whole(image)
+        for tile in windows:
+            self._run(image, tile.rows, tile.columns)
+        self._last = image.copy()
+        self.tiles, self.tiles_run = self.tiles + len(grid), self.tiles_run + len(windows)
+        return self._output
+
+    def _whole(self, image: Pixels) -> Pixels:
+        count = 1 if self._grid is None else len(self._grid)
+        self.tiles, self.tiles_run = self.tiles + count, self.tiles_run + count
+        self._last, self._output = image.copy(), self._upscaler(image)
+        return self._output
+
+    def _run(self, image: Pixels, rows: Span, columns: Span) -> None:
+        assert self._output is not None
+        scale = self._upscaler.scale
+        result = self._upscaler(np.ascontiguousarray(image[_read(rows), _read(columns)]))
+        self._output[_kept(rows, scale), _kept(columns, scale)] = result[_within(rows, scale), _within(columns, scale)]
+
+    def _grid_for(self, image: Pixels) -> Grid | None:
+        """Return the tiles in which a picture may be run; None where only whole pictures are exact."""
+        spec: Any = self._upscaler.spec
+        reach, multiple = spec.receptive_field, spec.size_multiple
+        height, width = image.shape[:2]
+        needs_luma = spec.channels == 1 and image.ndim == 3  # its chroma is enlarged beyond the border
+        if spec.precision != "int8" or reach is None or height % multiple or width % multiple or needs_luma:
+            return None
+        window = max(_KEPT, 4 * reach) + 2 * (reach + multiple)
+        return Grid(
+            spans(height, window, reach, multiple=multiple),
+            spans(width, window, reach, multiple=multiple),
+        )
+
+
+def _read(span: Span) -> slice:
+    return slice(span.start, span.stop)
+
+
+def _kept(span: Span, scale: int) -> slice:
+    return slice(span.keep_start * scale, span.keep_stop * scale)
+
+
+def _within(span: Span, scale: int) -> slice:
+    return slice((span.keep_start - span.start) * scale, (span.keep_stop - span.start) * scale)

@@ -1,0 +1,113 @@
+"""Everything about an output that is fixed before its first picture. Knows nothing of how it is written."""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pocketsr.errors import SettingError
+from pocketsr.video.colour import Colour
+from pocketsr.video.encoder import choose_codec, encoder_options, offered_formats
+from pocketsr.video.formats import PICTURES_ONLY, SEQUENCES, choose_format, container_of, lost_between, pixel_format
+from pocketsr.video.settings import Encoding
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Target:
+    """Everything about an output that is fixed before its first picture.
+
+    Attributes:
+        name: File, numbered images, or ``-``.
+        container: As libavformat calls it.
+        codec: Encoder.
+        pixel_format: What it is given.
+        height: Pixels.
+        width: Pixels.
+        time_base: Seconds of a unit of the pictures' times.
+        rate: Pictures a second.
+        aspect: Width of a pixel over its height; None where the input does not say.
+        colour: What the numbers mean.
+        rotation: Nine numbers of the display matrix; None for none.
+        options: Of the encoder.
+    """
+
+    name: str
+    container: str
+    codec: str
+    pixel_format: str
+    height: int
+    width: int
+    time_base: Fraction
+    rate: Fraction
+    aspect: Fraction | None
+    colour: Colour
+    rotation: tuple[int, ...] | None
+    options: dict[str, str]
+
+    @property
+    def has_one_rate(self) -> bool:
+        """Whether the output numbers its pictures instead of timing them."""
+        return self.container in PICTURES_ONLY
+
+
+def plan_target(
+    name: str, source: Any, frame: Any, *, scale: int, colour: Colour, encoding: Encoding
+) -> tuple[Target, tuple[str, ...]]:
+    """Decide how an output is encoded.
+
+    Args:
+        name: File, numbered images, or ``-`` for Y4M on standard output.
+        source: The ``Source``.
+        frame: Its first decoded picture.
+        scale: Output height over input height.
+        colour: What the input's numbers mean.
+        encoding: What the user asked for.
+
+    Returns:
+        The plan, and what is lost, in words.
+
+    Raises:
+        VideoFileError: The file's ending is unknown.
+        SettingError: Codec, options, pixel format and size do not go together.
+        UnknownNameError: There is no such encoder.
+    """
+    container = "yuv4mpegpipe" if name == "-" else container_of(name)
+    image_codec = SEQUENCES[Path(name).suffix.lower()] if container == "image2" else ""
+    codec = choose_codec(container, encoding.codec, image_codec=image_codec)
+    height, width = frame.height * scale, frame.width * scale
+    offered = offered_formats(codec)
+    if encoding.pixel_format:
+        asked = pixel_format(encoding.pixel_format)
+        if offered and asked.name not in offered:
+            raise SettingError(f"{codec} does not take {asked.name}; it takes {', '.join(offered)}")
+        chosen, notes = asked.name, lost_between(pixel_format(frame.format.name), asked)
+    else:
+        chosen, notes = choose_format(frame.format.name, offered, height=height, width=width)
+    if codec == "mjpeg":
+        colour = dataclasses.replace(colour, is_full=True)
+    target = Target(
+        name=name,
+        container=container,
+        codec=codec,
+        pixel_format=chosen,
+        height=height,
+        width=width,
+        time_base=source.time_base,
+        rate=source.rate,
+        aspect=source.video.sample_aspect_ratio or None,
+        colour=colour,
+        rotation=_display_matrix(frame),
+        options=encoder_options(codec, encoding),
+    )
+    return target, notes
+
+
+def _display_matrix(frame: Any) -> tuple[int, ...] | None:
+    for data in frame.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            return tuple(int(value) for value in np.frombuffer(data, np.int32))
+    return None
