@@ -34,7 +34,7 @@ def test_every_field_can_be_asked_for_alone() -> None:
     [
         "{name}.{ext}", "{stem.__class__}.{ext}", "{stem[0]}.{ext}", "{}.{ext}", "{0}.{ext}", "{stem!r}.{ext}",
         "{number:999999999}.{ext}", "{stem:>9}.{ext}", "{number:{scale}}.{ext}", "{stem.{ext}", "{stem}", "",
-        "{stem}.gif", "../{stem}.{ext}", "/{stem}.{ext}", "a//{stem}.{ext}", "./{stem}.{ext}", "..\\{stem}.{ext}",
+        "{stem}.xyz", "../{stem}.{ext}", "/{stem}.{ext}", "a//{stem}.{ext}", "./{stem}.{ext}", "..\\{stem}.{ext}",
         "a\0.{ext}",
     ],
 )  # fmt: skip
