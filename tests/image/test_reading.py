@@ -294,3 +294,12 @@ def test_a_folder_without_images_is_refused(tmp_path: Path, name: str, word: str
 def test_a_photo_of_another_shape_or_type_is_refused(pixels, alpha) -> None:
     with pytest.raises(SettingError, match="uint8 of shape"):
         Photo(pixels, alpha)
+
+
+def test_a_profile_that_is_a_number_is_left_out(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.tif", Image.fromarray(smooth()), icc_profile=b"\0" * 16 + b"RGB " + b"\0" * 108)
+    data = path.read_bytes()
+    entry = struct.pack("<HHI", 34675, 7, 128)  # ICC profile, UNDEFINED, 128 bytes
+    assert data.count(entry) == 1
+    path.write_bytes(data.replace(entry, struct.pack("<HHI", 34675, 5, 1)))  # one RATIONAL
+    assert "icc_profile" not in read_image(path).carried

@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import stat
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from pocketsr.errors import ImageFileError, OutputExistsError, SettingError
-from pocketsr.image import FORMATS, Photo, format_of, read_image, replacing, write_image, write_strips
+from pocketsr.image import FORMATS, Photo, format_of, read_image, replacing, write_image, write_strips, writing
 
 ICC_RGB = b"\0" * 16 + b"RGB " + b"\0" * 108
 ICC_GREY = b"\0" * 16 + b"GRAY" + b"\0" * 108
@@ -254,3 +255,31 @@ def test_a_written_file_has_the_usual_permissions(tmp_path: Path, photo: Photo) 
 def test_a_name_of_the_greatest_length_can_be_written(tmp_path: Path, photo: Photo) -> None:
     write_image(tmp_path / ("a" * 251 + ".png"), photo)
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("stream_pixels", [0, 1 << 24])
+@pytest.mark.parametrize("error", [ValueError("no\nway"), struct.error(), OverflowError("cannot"), SyntaxError("odd")])
+def test_an_encoder_that_refuses_is_one_line(
+    tmp_path: Path, photo: Photo, monkeypatch: pytest.MonkeyPatch, stream_pixels: int, error: Exception
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(writing, "STREAM_PIXELS", stream_pixels)
+    monkeypatch.setattr(Image.Image, "save", refuse)
+    with pytest.raises(ImageFileError, match=r"cannot write .*a\.jpg: JPEG encoding failed \(.+\); try PNG"):
+        write_strips(tmp_path / "a.jpg", [(photo.pixels, None)], height=24, width=40, like=photo)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_profile_of_more_segments_than_jpeg_counts_is_left_out(tmp_path: Path, photo: Photo) -> None:
+    huge = dataclasses.replace(photo, carried={"icc_profile": ICC_RGB + bytes(65519 * 255)})
+    assert "colour profile was left out: its 16,707,473 bytes" in write_image(tmp_path / "a.jpg", huge)[0]
+    assert read_image(tmp_path / "a.jpg").carried == {}
+
+
+@pytest.mark.parametrize("suffix", sorted(FORMATS))
+def test_damaged_exif_data_is_written_without_a_warning(tmp_path: Path, photo: Photo, suffix: str) -> None:
+    damaged = b"II*\0" + struct.pack("<IHHHII", 8, 9, 0x0112, 3, 2**31, 2**31)
+    write_image(tmp_path / f"a{suffix}", dataclasses.replace(photo, carried={"exif": damaged}))
+    assert read_image(tmp_path / f"a{suffix}").height == 24

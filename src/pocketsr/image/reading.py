@@ -9,12 +9,8 @@ progressive JPEG adds libjpeg's coefficients while it decodes. Knows nothing of 
 from __future__ import annotations
 
 import importlib
-import logging
 import math
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,6 +20,7 @@ from PIL import Image
 
 from pocketsr.errors import DataError, ImageFileError, ImageTooLargeError
 from pocketsr.image.chatter import without_chatter
+from pocketsr.image.ease import pillow_at_ease
 from pocketsr.image.exif import split_orientation, turn_upright
 from pocketsr.image.formats import FORMAT_NAMES, FORMATS, Format, format_from_content
 from pocketsr.image.paths import exists, is_folder
@@ -81,7 +78,7 @@ def read_image(path: Path | str, *, max_pixels: int | None = DEFAULT_MAX_PIXELS)
             raise ImageFileError(f"cannot read {path}: its content is not {FORMAT_NAMES}; convert it to one of these")
         file.seek(0)
         try:
-            with _pillow_at_ease():
+            with pillow_at_ease():
                 return _decode(path, file, kind, max_pixels)
         except ImageFileError:
             raise
@@ -143,13 +140,14 @@ def _decode(path: Path, file: IO[bytes], kind: Format, max_pixels: int | None) -
             notes.append("16-bit samples were reduced to 8 bits")
         if (frames := getattr(image, "n_frames", 1)) > 1:
             notes.append(f"only the first of {frames} pictures in the file was read")
-        icc_profile = image.info.get("icc_profile")
+        # A damaged TIFF may hold numbers where these bytes should be.
+        icc_profile = _bytes_or_none(image.info.get("icc_profile"))
         if image.mode == "CMYK":
             notes.append("CMYK inks were converted to RGB without their colour profile")
             icc_profile = None
         pixels, alpha = _unpack(image)
         carried: dict[str, Any] = {}
-        orientation, exif = split_orientation(image.info.get("exif", b""))
+        orientation, exif = split_orientation(_bytes_or_none(image.info.get("exif")) or b"")
         if exif:
             carried["exif"] = exif
         if icc_profile:
@@ -199,6 +197,10 @@ def _stored_mode(image: Any) -> str:
     return ""
 
 
+def _bytes_or_none(value: Any) -> bytes | None:
+    return value if isinstance(value, bytes) else None
+
+
 def _usable_dpi(dpi: Any) -> tuple[float, float] | None:
     """Files claim resolutions of nought, infinity and worse; those are left out."""
     try:
@@ -207,40 +209,3 @@ def _usable_dpi(dpi: Any) -> tuple[float, float] | None:
         return None
     good = all(math.isfinite(value) and 0 < value < 1e6 for value in (horizontal, vertical))
     return (horizontal, vertical) if good else None
-
-
-class _Ease:
-    """Who is reading just now, and what to put back when the last one is done."""
-
-    lock = threading.Lock()
-    readers = 0
-    handler = logging.NullHandler()
-    kept_limit: int | None = None
-    kept_filters: warnings.catch_warnings[None] | None = None
-
-
-@contextmanager
-def _pillow_at_ease() -> Iterator[None]:
-    """Set Pillow's own size limit, warnings and log aside for as long as anyone reads.
-
-    The limit is a global of Pillow that decoders look at in several places, and our own comes first. Its warnings are
-    about odd metadata in other people's photos. Both are put back by the last of several threads that read at once.
-    """
-    with _Ease.lock:
-        if _Ease.readers == 0:
-            _Ease.kept_filters = warnings.catch_warnings()
-            _Ease.kept_filters.__enter__()
-            warnings.filterwarnings("ignore", module=r"PIL\.")
-            # Where nobody set logging up, Python prints what Pillow logs; a logger with a handler is left alone.
-            logging.getLogger("PIL").addHandler(_Ease.handler)
-            _Ease.kept_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        _Ease.readers += 1
-    try:
-        yield
-    finally:
-        with _Ease.lock:
-            _Ease.readers -= 1
-            if _Ease.readers == 0 and _Ease.kept_filters is not None:
-                Image.MAX_IMAGE_PIXELS = _Ease.kept_limit
-                logging.getLogger("PIL").removeHandler(_Ease.handler)
-                _Ease.kept_filters.__exit__(None, None, None)

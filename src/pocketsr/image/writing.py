@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import secrets
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ from PIL import Image
 
 from pocketsr.errors import ImageFileError, OutputExistsError, SettingError
 from pocketsr.image.colour import rgb_to_grey
+from pocketsr.image.ease import pillow_at_ease
 from pocketsr.image.formats import Format, format_from_suffix
 from pocketsr.image.paths import exists, is_folder
 from pocketsr.image.photo import Photo, check_pixels
@@ -40,6 +42,8 @@ _BAND_PIXELS = 1 << 20
 _PNG_LEVEL = 3
 #: Longest EXIF block, its prefix counted, that fits into the one segment that JPEG has for it.
 _JPEG_EXIF_BYTES = 65533
+#: A profile lies in up to 255 segments (ICC.1, §B.4); Pillow would begin to count again.
+_JPEG_PROFILE_BYTES = 255 * 65519
 _EXIF_PREFIX = b"Exif\0\0"
 
 
@@ -123,7 +127,7 @@ def write_strips(
         if in_pieces is None or height * width < STREAM_PIXELS:
             _write_whole(temporary, job, strips)
         else:
-            with temporary.open("wb") as file:
+            with temporary.open("wb") as file, _refusing_in_words(job):
                 in_pieces(file, _bands(job, strips), height=height, options=job.options)
     return tuple(job.notes)
 
@@ -233,6 +237,8 @@ def _fitting_metadata(
     if profile := carried.get("icc_profile"):
         if format_name == "BMP":
             notes.append("the colour profile was left out: it is not written to BMP")
+        elif format_name == "JPEG" and len(profile) > _JPEG_PROFILE_BYTES:
+            notes.append(f"the colour profile was left out: its {len(profile):,} bytes do not fit into a JPEG file")
         elif profile[16:20] == b"GRAY" and not is_grey:  # the profile's colour space (ICC.1, §7.2.8)
             notes.append(f"the grey colour profile was left out: this {format_name} file is in colour")
         else:
@@ -280,11 +286,19 @@ def _write_whole(temporary: Path, job: _Job, strips: Iterable[Strip]) -> None:
     for band in _bands(job, strips):
         image.paste(Image.fromarray(band), (0, top))
         top += len(band)
+    with _CheckedFile(temporary.open("wb", buffering=0)) as file, _refusing_in_words(job):
+        image.save(file, job.kind.name, **job.options)
+
+
+@contextmanager
+def _refusing_in_words(job: _Job) -> Iterator[None]:
+    """Turn what Pillow's encoders raise where metadata does not fit, or for no reason given, into one line."""
     try:
-        with _CheckedFile(temporary.open("wb", buffering=0)) as file:
-            image.save(file, job.kind.name, **job.options)
-    except (ValueError, RuntimeError, SyntaxError) as error:  # how some of Pillow's encoders say that they failed
-        raise ImageFileError(f"cannot write {job.path}: {job.kind.name} encoding failed ({error}); try PNG") from error
+        with pillow_at_ease():  # AVIF's writer reads the EXIF data again
+            yield
+    except (ValueError, TypeError, RuntimeError, SyntaxError, OverflowError, struct.error) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageFileError(f"cannot write {job.path}: {job.kind.name} encoding failed ({reason}); try PNG") from error
 
 
 class _CheckedFile(io.BufferedWriter):
