@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,6 +31,9 @@ DEFAULT_MAX_PIXELS = 200_000_000
 
 #: Pixels that leave Pillow at a time; small beside a photo, large beside the cost of a call.
 _BAND_PIXELS = 1 << 20
+
+#: Pages of a TIFF that are counted.
+_MOST_PAGES = 100
 
 #: What each of Pillow's modes is decoded to; the 16-bit ones are left to numpy. Others are refused.
 _DECODED_MODES = {
@@ -138,8 +141,6 @@ def _decode(path: Path, file: IO[bytes], kind: Format, max_pixels: int | None) -
         notes = []
         if bits == 16:
             notes.append("16-bit samples were reduced to 8 bits")
-        if (frames := getattr(image, "n_frames", 1)) > 1:
-            notes.append(f"only the first of {frames} pictures in the file was read")
         # A damaged TIFF may hold numbers where these bytes should be.
         icc_profile = _bytes_or_none(image.info.get("icc_profile"))
         if image.mode == "CMYK":
@@ -154,6 +155,9 @@ def _decode(path: Path, file: IO[bytes], kind: Format, max_pixels: int | None) -
             carried["icc_profile"] = icc_profile
         if (dpi := _usable_dpi(image.info.get("dpi"))) is not None:
             carried["dpi"] = dpi
+        if (pictures := _count_pictures(image, kind)) > 1:  # last, as it turns Pillow to another page
+            words = f"{pictures}" if pictures < _MOST_PAGES else f"{pictures} or more"
+            notes.append(f"only the first of {words} pictures in the file was read")
         return Photo(
             turn_upright(pixels, orientation),
             alpha=None if alpha is None else turn_upright(alpha, orientation),
@@ -186,6 +190,22 @@ def _unpack(image: Image.Image) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.u
         if alpha is not None:
             alpha[rows] = values[..., -1]
     return pixels, alpha
+
+
+def _count_pictures(image: Any, kind: Format) -> int:
+    """Return how many pictures a file has, at most ``_MOST_PAGES`` of a TIFF.
+
+    Pillow finds a TIFF's pages by going through them, each with a look at all before it, and stumbles over one that is
+    damaged; neither is the first page's business.
+    """
+    if kind.name != "TIFF":
+        return int(getattr(image, "n_frames", 1))
+    pages = 1
+    with suppress(Exception):
+        while pages < _MOST_PAGES:
+            image.seek(pages)
+            pages += 1
+    return pages
 
 
 def _stored_mode(image: Any) -> str:
