@@ -173,6 +173,18 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_model(tmp_path / "absent.tflite")
 
 
+def test_a_name_that_the_system_refuses_is_a_model_file_error() -> None:
+    with pytest.raises(ModelFileError, match="cannot be read: File name too long"):
+        read_model(Path("a" * 300 + ".tflite"))
+
+
+def test_a_file_larger_than_the_format_is_not_read_into_memory(tmp_path: Path) -> None:
+    with (tmp_path / "a.tflite").open("wb") as file:
+        file.truncate(2**31)  # takes no room on the disk
+    with pytest.raises(ModelFileError, match=r"a\.tflite is no model file: it has 2,147,483,648 bytes"):
+        read_model(tmp_path / "a.tflite")
+
+
 @pytest.mark.parametrize("content", [b"", b"TFL3", b"<html>404 not found</html>", b"\x89PNG\r\n\x1a\n" * 4])
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.tflite"

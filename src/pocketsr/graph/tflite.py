@@ -29,6 +29,8 @@ SPEC_ENTRY = "pocketsr_spec"
 
 _IDENTIFIER = b"TFL3"
 _SIDE = 64
+#: Offsets in the format are numbers of 31 bits.
+_MOST_BYTES = 2**31 - 1
 #: Of any value between two operators. The widest of the networks here has 2,304.
 MOST_NUMBERS_A_PIXEL = 1 << 16
 
@@ -301,9 +303,13 @@ class _Reader:
 
 
 def _load(path: Path) -> Any:
-    if not path.is_file():
-        raise ModelFileError(f"there is no model file {path}")
     try:
+        if not path.is_file():
+            raise ModelFileError(f"there is no model file {path}")
+        if (size := path.stat().st_size) > _MOST_BYTES:
+            raise ModelFileError(
+                f"{path} is no model file: it has {size:,} bytes, and the format holds {_MOST_BYTES:,}"
+            )
         data = path.read_bytes()
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror}") from error
