@@ -83,12 +83,12 @@ main(sys.argv[2:], prog_name="pocketsr")
 """
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
-def test_termination_leaves_no_partial_file(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "said"), [("SIGTERM", b""), ("SIGHUP", b""), ("SIGINT", b"stopped\n")])
+def test_termination_and_ctrl_c_leave_no_partial_file(tmp_path: Path, name: str, said: bytes) -> None:
     source, number = _photo(tmp_path), int(getattr(signal, name))
     words = [sys.executable, "-c", _ENDED, str(number), *_command(source)[3:]]
     done = subprocess.run(words, capture_output=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (128 + number, b"", b"")
+    assert (done.returncode, done.stdout, done.stderr) == (128 + number, b"", said)
     assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
 
 

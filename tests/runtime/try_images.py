@@ -12,6 +12,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,8 @@ def cases(first: int, last: int, *, with_bad: bool) -> Iterator[tuple[str, bytes
 
 
 def main(folder: Path, first: int, last: int, every: int) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (_MOST_BYTES, _MOST_BYTES))
+    with suppress(ValueError, OSError):  # systems that have the name and not the limit
+        resource.setrlimit(resource.RLIMIT_AS, (_MOST_BYTES, _MOST_BYTES))
     upscaler = Upscaler("none.tflite", backend=Doubling())
     counts = {"refused": 0, "done": 0, "wrong": []}
     listed = list(cases(first, last, with_bad=every > 0))
