@@ -88,9 +88,9 @@ def write_strips(
 ) -> tuple[str, ...]:
     """Write an image whose rows arrive in strips from top to bottom, without ever holding all of it where possible.
 
-    PNG and JPEG are encoded strip by strip once they are large: memory is that of a strip and its temporaries. Small
-    ones, and TIFF, BMP, WebP and AVIF of any size, which Pillow cannot encode in pieces, gather in 4 bytes a pixel
-    first.
+    PNG and JPEG are encoded strip by strip once they are large: memory is that of a strip and its temporaries; so is
+    PNG of 16 bits always. Small ones, and TIFF, BMP, WebP and AVIF of any size, which Pillow cannot encode in pieces,
+    gather in 4 bytes a pixel first; TIFF of 16 bits takes several times that.
 
     Args:
         path: As ``write_image``.

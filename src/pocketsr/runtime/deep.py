@@ -5,8 +5,8 @@
     samples ──> bicubic ──────────────────────────────────────────────────────────────────(+)───┴─> 16 bits
 
 What the network adds to bicubic is its detail; added to bicubic of the samples, nothing of them is lost. Its own
-rounding to 8 bits would still show as bands in a smooth sky. Two passes whose roundings differ by half a level halve it,
-and where the detail nearby is all within the rounding it is left out: there is nothing there but a ramp.
+rounding to 8 bits would still show as bands in a smooth sky. Two passes whose roundings differ by half a level halve
+it, and where the detail nearby is all within the rounding it is left out: there is nothing there but a ramp.
 """
 
 from __future__ import annotations
