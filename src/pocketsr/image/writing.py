@@ -275,6 +275,8 @@ def _bands(job: _Job, strips: Iterable[Strip]) -> Iterator[npt.NDArray[Any]]:
         if alpha is not None and job.channels in ("L", "RGB") and not is_flattened and alpha.min() < _white(alpha):
             is_flattened = True
             job.notes.append(f"transparency was flattened onto white: it is not written to {job.kind.name}")
+        if alpha is not None and not job.kind.has_soft_alpha:
+            alpha = hard_alpha(alpha)
         # However tall the strips are, what follows is done in pieces, as it takes several times their memory.
         step = max(1, _BAND_PIXELS // job.width)
         for top in range(0, len(pixels), step):
@@ -298,6 +300,12 @@ def file_bands(
     if colour.dtype == np.uint16 and not deep:
         colour = to_8_bits(colour)
     return np.ascontiguousarray(colour)
+
+
+def hard_alpha(alpha: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return transparency for formats that know no half of it."""
+    white = _white(alpha)
+    return np.where(alpha > white // 2, white, 0).astype(alpha.dtype)
 
 
 def _on_white(pixels: npt.NDArray[Any], alpha: npt.NDArray[Any]) -> npt.NDArray[Any]:
