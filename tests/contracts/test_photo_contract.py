@@ -192,9 +192,11 @@ def test_one_transparent_colour_of_a_png_becomes_alpha(upscaler: Upscaler, tmp_p
 def test_the_gamma_of_a_png_is_kept(upscaler: Upscaler, tmp_path: Path) -> None:
     chunks = PngImagePlugin.PngInfo()
     chunks.add(b"gAMA", struct.pack(">I", 100000))
+    chunks.add(b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000))
     source = _saved(tmp_path / "in.png", Image.fromarray(photo_pixels()), pnginfo=chunks)
     with Image.open(_enlarged(upscaler, source)) as made:
         assert made.info["gamma"] == 1.0
+        assert made.info["chromaticity"][4] == 0.21
     assert any("gamma" in note for note in upscale_file(upscaler, source, tmp_path / "out.jpg"))
 
 
@@ -445,6 +447,15 @@ def test_what_is_hidden_does_not_darken_edges(bundled: Upscaler, tmp_path: Path,
     assert np.abs(made.pixels.astype(int) - colour).max() <= RINGING_LEVELS
     assert (made.alpha[57:63, 57:63] == 255).all()
     assert (made.alpha[:9] == 0).all()
+
+
+def test_soft_edges_become_hard_in_the_middle_where_the_format_knows_no_half(bundled: Upscaler, tmp_path: Path) -> None:
+    rgba = np.zeros((24, 32, 4), np.uint8)
+    rgba[:, :, 3] = np.linspace(0, 255, 32)
+    made = read_image(_enlarged(bundled, _saved(tmp_path / "in.png", Image.fromarray(rgba)), ".gif"))
+    assert made.alpha is not None
+    assert set(np.unique(made.alpha)) == {0, 255}
+    assert abs((made.alpha > 0).mean() - 0.5) < 0.05
 
 
 def test_opaque_alpha_stays_opaque(bundled: Upscaler, tmp_path: Path) -> None:

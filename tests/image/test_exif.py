@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from pocketsr.image.exif import split_orientation, turn_upright
+from pocketsr.image.exif import resize_exif, split_orientation, turn_upright
 
 EVERY_ORIENTATION = range(1, 9)
 
@@ -77,3 +77,30 @@ def test_a_phone_photo_stored_sideways_is_read_upright_once(tmp_path) -> None:
     again = read_image(tmp_path / "again.jpg")
     assert again.pixels.shape == (32, 16, 3)
     assert again.carried["exif"] == photo.carried["exif"]
+
+
+def _full_block(order: str) -> bytes:
+    exif = Image.Exif()
+    exif.endian = order
+    exif[0x010F], exif[0x011A], exif[0x011B], exif[0x0100] = "Maker", 72.0, 300.0, 640
+    exif.get_ifd(0x8769).update({0xA002: 640, 0xA003: 480, 0x927C: b"maker's own"})
+    return exif.tobytes().removeprefix(b"Exif\0\0")
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_size_and_resolution_are_made_true_and_nothing_else_changes(order: str) -> None:
+    made = Image.Exif()
+    made.load(resize_exif(_full_block(order), width=70000, height=1200, factors=(2.5, 2)))
+    assert (made[0x0100], made[0x011A], made[0x011B], made[0x010F]) == (70000, 180, 600, "Maker")
+    inner = made.get_ifd(0x8769)
+    assert (inner[0xA002], inner[0xA003], inner[0x927C]) == (70000, 1200, b"maker's own")
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.data())
+def test_damaged_blocks_are_never_an_error_when_resized(data) -> None:
+    block = bytearray(_full_block(data.draw(st.sampled_from("<>"))))
+    for _ in range(data.draw(st.integers(1, 8))):
+        block[data.draw(st.integers(2, len(block) - 1))] = data.draw(st.integers(0, 255))
+    cut = bytes(block[: data.draw(st.integers(0, len(block)))])
+    assert len(resize_exif(cut, width=10, height=10, factors=(2, 2))) <= len(cut)

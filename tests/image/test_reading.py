@@ -15,6 +15,7 @@ from PIL import Image
 
 from pocketsr.errors import DataError, ImageFileError, ImageTooLargeError, PocketsrError, SettingError
 from pocketsr.image import FORMATS, Photo, list_images, read_image
+from pocketsr.image.deep_tiff import write_deep_tiff
 
 LOSSLESS = [".png", ".tif", ".bmp"]
 #: Levels by which a smooth image may move through a lossy format at Pillow's quality 95.
@@ -266,6 +267,36 @@ def test_damaged_files_give_a_photo_or_our_error_and_nothing_else(tmp_path_facto
     except PocketsrError as error:
         message = str(error)
     assert "\n" not in message
+
+
+@settings(deadline=None, max_examples=80)
+@given(st.booleans(), st.data())
+def test_damaged_files_of_16_bits_give_a_photo_or_our_error_too(tmp_path_factory, is_tiff: bool, data) -> None:
+    samples = np.random.default_rng(0).integers(0, 65536, (8, 9, 3), np.uint16)
+    buffer = io.BytesIO()
+    if is_tiff:
+        write_deep_tiff(buffer, samples, {"compression": "tiff_adobe_deflate"})
+    content = bytearray(buffer.getvalue() if is_tiff else png_of_sixteen_bits(samples))
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.getbasetemp() / "damaged16"
+    path.write_bytes(bytes(content))
+    message = ""
+    try:
+        read_image(path, max_pixels=100_000, deep=True)
+    except PocketsrError as error:
+        message = str(error)
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "tif"])
+def test_the_bytes_of_a_file_are_read_as_the_file_is(tmp_path: Path, ending: str) -> None:
+    path = save(tmp_path / f"a.{ending}", Image.fromarray(smooth()), dpi=(200, 200))
+    made, read = read_image(path.read_bytes()), read_image(path)
+    assert np.array_equal(made.pixels, read.pixels)
+    assert made.carried == read.carried
+    with pytest.raises(ImageFileError, match="cannot read the image: the file is empty"):
+        read_image(b"")
 
 
 def test_images_of_a_folder_come_in_the_order_of_their_names(tmp_path: Path) -> None:

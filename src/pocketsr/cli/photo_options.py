@@ -34,7 +34,11 @@ class _Box(click.ParamType):  # type: ignore[type-arg]  # generic in newer relea
 _POSITIVE = click.IntRange(min=1)
 _OPTIONS = (
     click.option(
-        "-s", "--scale", type=click.FloatRange(min=0, min_open=True), help="Factor, such as 2 or 2.5  [default: 3]."
+        "-s",
+        "--scale",
+        "--outscale",
+        type=click.FloatRange(min=0, min_open=True),
+        help="Factor, such as 2 or 2.5  [default: 3].",
     ),
     click.option("--width", type=_POSITIVE, help="Columns of the output, instead of a factor."),
     click.option("--height", type=_POSITIVE, help="Rows of the output."),

@@ -48,6 +48,9 @@ def gather(image: Image.Image) -> dict[str, Any]:
         gamma = info.get("gamma")
         if isinstance(gamma, float) and 0 < gamma < 1000 and "icc_profile" not in carried and "srgb" not in info:
             carried["gamma"] = gamma
+            primaries = info.get("chromaticity")
+            if isinstance(primaries, tuple) and len(primaries) == 8 and all(0 <= value < 10 for value in primaries):
+                carried["chromaticity"] = primaries
     return carried
 
 

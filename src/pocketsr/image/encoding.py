@@ -138,6 +138,8 @@ def _as_pillow_takes_it(name: str, kept: dict[str, Any], carried: Mapping[str, A
         chunks = PngImagePlugin.PngInfo()
         if "gamma" in carried:
             chunks.add(b"gAMA", struct.pack(">I", round(carried["gamma"] * 100000)))
+        if "chromaticity" in carried:
+            chunks.add(b"cHRM", struct.pack(">8I", *(round(value * 100000) for value in carried["chromaticity"])))
         if xmp:
             chunks.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
         for key, value in carried.get("text", {}).items():

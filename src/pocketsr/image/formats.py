@@ -23,6 +23,7 @@ class Format:
         reader: Module and class that read it, in Pillow or a plugin of it. Named so that only this module is imported,
             which keeps the command line quick to start.
         has_alpha: Transparency can be kept.
+        has_soft_alpha: Pixels can be half transparent, and not only wholly so or not at all.
         has_grey: One channel of grey can be kept.
         largest_side: Pixels that height and width may have.
         default_quality: 1 to 100; ``None`` where every file is lossless.
@@ -41,6 +42,7 @@ class Format:
     largest_side: int
     default_quality: int | None = None
     can_be_lossless: bool = True
+    has_soft_alpha: bool = True
     has_16_bits: bool = False
     has_many: bool = False
     package: str = ""
@@ -143,6 +145,7 @@ _FORMATS = (
         has_grey=True,
         largest_side=65535,
         can_be_lossless=False,  # at most 256 colours
+        has_soft_alpha=False,
         has_many=True,
     ),
     Format(

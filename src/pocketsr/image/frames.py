@@ -18,7 +18,7 @@ from pocketsr.image.encoding import encoder_options
 from pocketsr.image.formats import Format, format_from_suffix
 from pocketsr.image.photo import Photo
 from pocketsr.image.reading import DEFAULT_MAX_PIXELS, decode_picture, from_file, refuse_too_large
-from pocketsr.image.writing import check_fits, file_bands, replacing
+from pocketsr.image.writing import check_fits, file_bands, hard_alpha, replacing
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -140,7 +140,7 @@ def write_frames(
             options |= {"kmin": 1, "kmax": 1}
         if kind.name == "GIF" and has_alpha:
             options["disposal"] = 2  # each picture on an empty ground, or what was transparent would show the last
-    images = [_as_image(photo, channels) for photo in (first, *rest)]
+    images = [_as_image(photo, channels, is_hard=not kind.has_soft_alpha) for photo in (first, *rest)]
     with replacing(path, overwrite=overwrite) as temporary:
         kind.import_reader()
         try:
@@ -150,8 +150,10 @@ def write_frames(
     return tuple(notes)
 
 
-def _as_image(photo: Photo, channels: Any) -> Image.Image:
+def _as_image(photo: Photo, channels: Any, *, is_hard: bool) -> Image.Image:
     alpha = photo.alpha
+    if alpha is not None and is_hard:
+        alpha = hard_alpha(alpha)
     if alpha is None and channels.endswith("A"):
         alpha = np.full(photo.pixels.shape[:2], np.iinfo(photo.pixels.dtype).max, photo.pixels.dtype)
     return Image.fromarray(file_bands(photo.pixels, alpha, channels))

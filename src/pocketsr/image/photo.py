@@ -31,7 +31,8 @@ class Photo:
         source_bits: Bits per sample of the source: 1, 8, 16, or 32 (floating point).
         carried: What is handed on to the output, each only where the file has it: ``exif`` (bytes, orientation reset to
             upright), ``icc_profile`` (bytes; sRGB where there is none), ``dpi`` (pixels per inch, horizontal and
-            vertical), ``xmp`` and ``iptc`` (bytes), ``text`` (of PNG, by keyword), ``gamma`` (of PNG).
+            vertical), ``xmp`` and ``iptc`` (bytes), ``text`` (of PNG, by keyword), ``gamma`` and
+            ``chromaticity`` (of PNG).
         notes: What reading gave up, each in words for the user.
 
     Raises:

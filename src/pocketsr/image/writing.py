@@ -90,9 +90,9 @@ def write_strips(
 ) -> tuple[str, ...]:
     """Write an image whose rows arrive in strips from top to bottom, without ever holding all of it where possible.
 
-    PNG and JPEG are encoded strip by strip once they are large: memory is that of a strip and its temporaries. Small
-    ones, and TIFF, BMP, WebP and AVIF of any size, which Pillow cannot encode in pieces, gather in 4 bytes a pixel
-    first.
+    PNG and JPEG are encoded strip by strip once they are large: memory is that of a strip and its temporaries; so is
+    PNG of 16 bits always. Small ones, and TIFF, BMP, WebP and AVIF of any size, which Pillow cannot encode in pieces,
+    gather in 4 bytes a pixel first; TIFF of 16 bits takes several times that.
 
     Args:
         path: As ``write_image``.
@@ -285,6 +285,8 @@ def _bands(job: _Job, strips: Iterable[Strip]) -> Iterator[npt.NDArray[Any]]:
         if alpha is not None and job.channels in ("L", "RGB") and not is_flattened and alpha.min() < _white(alpha):
             is_flattened = True
             job.notes.append(f"transparency was flattened onto white: it is not written to {job.kind.name}")
+        if alpha is not None and not job.kind.has_soft_alpha:
+            alpha = hard_alpha(alpha)
         # However tall the strips are, what follows is done in pieces, as it takes several times their memory.
         step = max(1, _BAND_PIXELS // job.width)
         for top in range(0, len(pixels), step):
@@ -308,6 +310,12 @@ def file_bands(
     if colour.dtype == np.uint16 and not deep:
         colour = to_8_bits(colour)
     return np.ascontiguousarray(colour)
+
+
+def hard_alpha(alpha: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return transparency for formats that know no half of it."""
+    white = _white(alpha)
+    return np.where(alpha > white // 2, white, 0).astype(alpha.dtype)
 
 
 def _on_white(pixels: npt.NDArray[Any], alpha: npt.NDArray[Any]) -> npt.NDArray[Any]:

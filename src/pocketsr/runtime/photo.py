@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 #: What says how colours are to be shown, and nothing of who took the photo, where and with what.
-_COLOUR = ("icc_profile", "gamma")
+_COLOUR = ("icc_profile", "gamma", "chromaticity")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
