@@ -114,6 +114,8 @@ def test_every_part_of_a_record_is_printed(capsys: pytest.CaptureFixture[str]) -
         "Quick, 2 cores, avx2",
         "within 1",
         "all of it",
+        "+10 %",
+        "18.7",
         "not measured: gpu: none",
         "50.0",
         "50 %",
