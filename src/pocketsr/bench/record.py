@@ -264,7 +264,7 @@ class Prediction:
         height: Of the input, pixels.
         width: Of the input, pixels.
         predicted_ms: By the additive model of this machine, milliseconds.
-        measured_ms: Median, milliseconds.
+        measured_ms: The quickest of a few runs, as those that the model was fitted to, milliseconds.
         fit_error: Median relative error of that model on the operators it was fitted to, 0 to 1.
     """
 

@@ -71,7 +71,7 @@ def predicted(
                 height=height_width[0],
                 width=height_width[1],
                 predicted_ms=device.predict(graph, height_width),
-                measured_ms=timing.median_ms,
+                measured_ms=timing.min_ms,
                 fit_error=device.error,
             )
         )
@@ -84,7 +84,7 @@ def _fitted(integer: bool, backend: str, threads: int, runs: int) -> DeviceModel
 
     nodes = calibration_nodes(integer=integer)
     times, _ = time_nodes(nodes, backend=backend, threads=threads, runs=runs, on_step=lambda word: _step(word))
-    by_name = {one.node: one.timing.median_ms for one in times}
+    by_name = {one.node: one.timing.min_ms for one in times}  # the quickest: a fit is thrown off by disturbed ones
     kept = [node for node in nodes if node.name in by_name]
     return fit(kept, [by_name[node.name] for node in kept])
 
