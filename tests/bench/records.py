@@ -14,6 +14,7 @@ from pocketsr.bench.record import (
     NodeTime,
     OperatorTime,
     Peaks,
+    Prediction,
     Profile,
     Record,
     Roofline,
@@ -57,5 +58,11 @@ RECORD = Record(
         ),
     ),
     nodes=(NodeTime(node="add", backend="litert", precision="int8", timing=TIMING, gmacs=0.0, moved_mb=18.7),),
+    predictions=(
+        Prediction(
+            model="espcn", backend="litert", precision="float32", height=360, width=640, predicted_ms=11.0,
+            measured_ms=10.0, fit_error=0.2,
+        ),
+    ),
     failed={"gpu": "none"},
 )  # fmt: skip

@@ -45,7 +45,7 @@ def _spoilt(**changes: Any) -> dict[str, Any]:
         (_spoilt(machine={}), "machine lacks the field 'processor'"),
         (_spoilt(speed=1), "unknown field 'speed'"),
         (_spoilt(results=[{**_spoilt()["results"][0], "sizes": []}]), "no size"),
-        (_spoilt(results=[], nodes=[], roofline=None), "needs a measurement"),
+        (_spoilt(results=[], nodes=[], predictions=[]), "needs a measurement"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

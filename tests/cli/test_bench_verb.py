@@ -15,6 +15,7 @@ from pocketsr.cli import bench as module
 from pocketsr.cli import main
 from pocketsr.cli.bench_tables import print_record
 from pocketsr.graph.tflite import write_model
+from pocketsr.runtime import BACKENDS
 from sample_graphs import abpn_like_graph, spec_for
 
 
@@ -107,6 +108,13 @@ def test_a_missing_file_is_named_and_no_process_is_left(tmp_path: Path) -> None:
     assert "none.tflite" in done.stderr.splitlines()[-1]
 
 
+def test_its_page_names_every_option_and_backend() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "bench.md").read_text(encoding="utf-8")
+    options = [max(parameter.opts, key=len) for parameter in module.command.params if parameter.name != "models"]
+    assert [option for option in options if f"`{option}" not in page] == []
+    assert [backend.name for backend in BACKENDS if f"| `{backend.name}` |" not in page] == []
+
+
 def test_every_part_of_a_record_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     print_record(RECORD)
     printed = capsys.readouterr().out
@@ -114,6 +122,8 @@ def test_every_part_of_a_record_is_printed(capsys: pytest.CaptureFixture[str]) -
         "Quick, 2 cores, avx2",
         "within 1",
         "all of it",
+        "+10 %",
+        "18.7",
         "not measured: gpu: none",
         "50.0",
         "50 %",

@@ -9,7 +9,8 @@
     │            └── sizes: SizeFigures...  timing: Timing
     ├── roofline: Roofline          what the machine could do at best
     ├── profiles: Profile...        operator by operator
-    └── nodes: NodeTime...          single operators as graphs of their own
+    ├── nodes: NodeTime...          single operators as graphs of their own
+    └── predictions: Prediction...  networks as sums of operators
 
 Values and their form as JSON, whose schema is ``schema()``; knows nothing of how figures are made or shown.
 """
@@ -239,7 +240,7 @@ class NodeTime:
         node: Such as ``conv3x3``.
         backend: Its name.
         precision: ``float32`` or ``int8``.
-        timing: The graph with it, less the graph without it where it needs one around it.
+        timing: Of it alone, or of the few operators that files write it as.
         gmacs: Multiply-accumulates, 10⁹.
         moved_mb: Read and written, 10⁶ bytes.
     """
@@ -250,6 +251,31 @@ class NodeTime:
     timing: Timing
     gmacs: float
     moved_mb: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """A network's time as the sum of its operators', and what was measured.
+
+    Attributes:
+        model: Name of the network or model.
+        backend: Its name.
+        precision: ``float32``, ``int8`` or ``int16x8``.
+        height: Of the input, pixels.
+        width: Of the input, pixels.
+        predicted_ms: By the additive model of this machine, milliseconds.
+        measured_ms: The quickest of a few runs, as those that the model was fitted to, milliseconds.
+        fit_error: Median relative error of that model on the operators it was fitted to, 0 to 1.
+    """
+
+    model: str
+    backend: str
+    precision: str
+    height: int
+    width: int
+    predicted_ms: float
+    measured_ms: float
+    fit_error: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -268,6 +294,7 @@ class Record:
         roofline: None where not asked for.
         profiles: Empty where not asked for.
         nodes: Empty where not asked for.
+        predictions: Empty where not asked for.
         failed: What could not be measured, with the reason.
     """
 
@@ -282,10 +309,11 @@ class Record:
     roofline: Roofline | None = None
     profiles: tuple[Profile, ...] = ()
     nodes: tuple[NodeTime, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
     failed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.results and not self.nodes and self.roofline is None:
+        if not self.results and not self.nodes and not self.predictions:
             raise DataError("a record needs a measurement; none came")
 
     def to_dict(self) -> dict[str, Any]:

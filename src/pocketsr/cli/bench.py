@@ -12,7 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from pocketsr.bench import Asked, Idleness, Machine, Measured, Record
-    from pocketsr.bench.record import NodeTime, Profile, Roofline
+    from pocketsr.bench.record import NodeTime, Prediction, Profile, Roofline
 
 #: What ``--backend all`` looks for: the package of each backend that may be missing.
 _PACKAGES = {"litert": "ai_edge_litert", "openvino": "openvino", "onnxruntime": "onnxruntime"}
@@ -29,6 +29,11 @@ _PACKAGES = {"litert": "ai_edge_litert", "openvino": "openvino", "onnxruntime": 
 @click.option("--runs", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Frames that are counted.")
 @click.option("--profile", "is_profiled", is_flag=True, help="Time operator by operator, too.")
 @click.option("--roofline", "has_roofline", is_flag=True, help="Measure this machine's peaks, too, and show the share.")
+@click.option("--nodes", "has_nodes", is_flag=True, help="Time single operators at 1080p instead, as ABPN's Table 1.")
+@click.option(
+    "--predict", "networks", multiple=True, metavar="NETWORK", help="Predict a network from single operators instead, "
+    "and time it: a name, a model, or all. May be repeated.",
+)  # fmt: skip
 @click.option("--adb", "on_phone", is_flag=True, help="Measure one MODEL on an Android phone instead.")
 @click.option("--serial", help="Which phone, where several are connected.")
 @click.option("--benchmark-model", "tool", type=click.Path(path_type=Path), help="Google's benchmark_model, for --adb.")
@@ -44,6 +49,8 @@ def command(
     runs: int,
     is_profiled: bool,
     has_roofline: bool,
+    has_nodes: bool,
+    networks: tuple[str, ...],
     on_phone: bool,
     serial: str | None,
     tool: Path | None,
@@ -61,16 +68,25 @@ def command(
         raise click.UsageError(f"there is no folder {output.parent} to write {output.name} in; create it first")
     from pocketsr.bench import write_record
 
+    if (has_nodes or networks) and (models or on_phone or is_profiled or has_roofline):
+        raise click.UsageError("--nodes and --predict go without a MODEL, --adb, --profile and --roofline")
     models = models or ("abpn-x3",)
-    if on_phone:
+    if has_nodes or networks:
+        from pocketsr.cli.bench_nodes import predicted, timed_nodes
+
+        idle = _watched(strict)
+        nodes, failed = timed_nodes(backends, threads, runs) if has_nodes else ((), {})
+        predictions, missing = predicted(networks, backends, threads, sizes[0], runs) if networks else ((), {})
+        found = _record((), idle, nodes=nodes, predictions=predictions, failed={**failed, **missing})
+    elif on_phone:
         if len(models) > 1 or len(sizes) > 1 or backends or threads or is_profiled or has_roofline:
             raise click.UsageError("--adb takes one MODEL and one --size, and chooses backends and threads itself")
         from pocketsr.cli.bench_phone import measured_on_phone
 
-        machine, results, failed = measured_on_phone(
+        machine, results, wrong = measured_on_phone(
             models[0], sizes[0], runs, serial=serial, program=adb_program, tool=tool
         )
-        found = _record(results, None, machine=machine, failed=failed)
+        found = _record(results, None, machine=machine, failed=wrong)
     else:
         asked = contenders(models, backends, threads)
         idle = _watched(strict)
@@ -192,6 +208,7 @@ def _record(
     roofline: Roofline | None = None,
     profiles: Sequence[Profile] = (),
     nodes: Sequence[NodeTime] = (),
+    predictions: Sequence[Prediction] = (),
 ) -> Record:
     from datetime import UTC, datetime
 
@@ -210,5 +227,6 @@ def _record(
         roofline=roofline,
         profiles=tuple(profiles),
         nodes=tuple(nodes),
+        predictions=tuple(predictions),
         failed=dict(failed or {}),
     )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pocketsr.bench import Measured, Record
-    from pocketsr.bench.record import Profile, Roofline
+    from pocketsr.bench.record import NodeTime, Prediction, Profile, Roofline
 
 #: Columns at least: a terminal that is narrower wraps, which is better than figures that are cut short.
 _WIDTH = 132
@@ -35,6 +35,10 @@ def print_record(record: Record) -> None:
         _print_roofline(console, record.roofline)
     for profile in record.profiles:
         _print_profile(console, profile)
+    if record.nodes:
+        _print_nodes(console, record.nodes)
+    if record.predictions:
+        _print_predictions(console, record.predictions)
 
 
 def print_table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:
@@ -117,6 +121,39 @@ def _print_profile(console: Console, profile: Profile) -> None:
         for one in profile.operators
     ]
     print_table(console, ["operator", "kind", "ms", "%", "GMACs"], rows, title)
+
+
+def _print_nodes(console: Console, nodes: Sequence[NodeTime]) -> None:
+    from pocketsr.bench.nodes import ABPN_TABLE_1
+
+    title = "single operators, output 1080×1920 of 3 channels; the paper's column is ABPN's Table 1, a phone's NPU"
+    rows = []
+    for one in nodes:
+        paper = ABPN_TABLE_1.get(one.node)
+        figures = f"{one.timing.median_ms:.2f}", f"{one.timing.min_ms:.2f}", "" if paper is None else f"{paper:.1f}"
+        rows.append([one.node, one.backend, one.precision, *figures, f"{one.moved_mb:.1f}"])
+    print_table(console, ["node", "backend", "kind", "median ms", "min", "paper ms", "moved MB"], rows, title)
+
+
+def _print_predictions(console: Console, predictions: Sequence[Prediction]) -> None:
+    from statistics import median
+
+    errors = [one.predicted_ms / one.measured_ms - 1 for one in predictions]
+    rows = [
+        [
+            *(_short(one.model), one.backend, one.precision, f"{one.height}×{one.width}"),
+            *(f"{one.predicted_ms:.2f}", f"{one.measured_ms:.2f}", f"{100 * error:+.0f} %"),
+        ]
+        for one, error in zip(predictions, errors, strict=True)
+    ]
+    fits = ", ".join(f"{100 * error:.0f} %" for error in dict.fromkeys(one.fit_error for one in predictions))
+    print_table(
+        console,
+        ["model", "backend", "kind", "input", "predicted ms", "measured ms", "error"],
+        rows,
+        f"networks as sums of operators: median error {100 * median(map(abs, errors)):.0f} %, "
+        f"on the operators themselves {fits}",
+    )
 
 
 def _short(name: str) -> str:
