@@ -84,7 +84,7 @@ def command(
     from pocketsr.runtime import Upscaler
     from pocketsr.runtime.photo import upscale_file
 
-    upscaler = Upscaler(_model(model, scale), backend=backend, threads=threads, tile=tile or None)
+    upscaler = Upscaler(model_for(model, scale), backend=backend, threads=threads, tile=tile or None)
     if scale is not None and scale != upscaler.scale:
         raise SettingError(
             f"model {model!r} enlarges {upscaler.scale} times, not {scale}; leave out -s or choose another"
@@ -133,7 +133,7 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-def _model(model: str | None, scale: int | None) -> str:
+def model_for(model: str | None, scale: int | None) -> str:
     """Return the model that was asked for, by name or path, or else by scale."""
     from pocketsr.weights import DEFAULT_MODEL, find_scale
 
