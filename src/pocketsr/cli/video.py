@@ -24,7 +24,7 @@ DAMAGED = 3
 _JSON_EVERY_S = 1.0
 
 
-class _Seconds(click.ParamType):
+class _Seconds(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """A time: seconds, or hours, minutes and seconds with colons."""
 
     name = "time"
