@@ -1,7 +1,7 @@
 """The command line: one file per verb, each loaded only when it is called.
 
 Data goes to stdout, words to stderr. Every error a user can cause or cure is one line that begins with ``error:``.
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C, 143 by termination.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done from a damaged input, 130 stopped by Ctrl-C, 143 by termination.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Verb(NamedTuple):
 #: Every verb. The module is imported only when its verb is called, so that a start stays quick.
 VERBS: dict[str, Verb] = {
     "upscale": Verb("pocketsr.cli.upscale", "Make images larger."),
+    "video": Verb("pocketsr.cli.video", "Make a video larger."),
     "models": Verb("pocketsr.cli.models", "List the models that come with pocketsr."),
     "evaluate": Verb("pocketsr.cli.evaluate", "Judge a model on folders of ground truth."),
     "bench": Verb("pocketsr.cli.bench", "Time models on this machine, beside what it could do."),

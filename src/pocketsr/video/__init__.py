@@ -2,6 +2,7 @@
 
 from pocketsr.video.job import VideoResult, upscale_video
 from pocketsr.video.progress import Progress
+from pocketsr.video.segments import upscale_in_segments
 from pocketsr.video.settings import Encoding
 
-__all__ = ["Encoding", "Progress", "VideoResult", "upscale_video"]
+__all__ = ["Encoding", "Progress", "VideoResult", "upscale_in_segments", "upscale_video"]

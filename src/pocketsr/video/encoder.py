@@ -23,8 +23,9 @@ _DEFAULTS: dict[str, dict[str, str]] = {
     "libsvtav1": {"crf": "26", "preset": "10"},
     "libvpx-vp9": {"crf": "24", "deadline": "good", "cpu-used": "5", "row-mt": "1"},
     "ffv1": {"level": "3", "slicecrc": "1"},
-    "mpeg4": {"qscale": "3"},
-    "mjpeg": {"qscale": "2"},
+    # Their scale of quality, 2 to 31, in the library's unit of 118.
+    "mpeg4": {"flags": "+qscale", "global_quality": str(3 * 118)},
+    "mjpeg": {"flags": "+qscale", "global_quality": str(2 * 118)},
 }
 #: Encoders that take ``crf``, and those that take ``preset``.
 _WITH_CRF = ("libx264", "libx265", "libsvtav1", "libvpx-vp9", "libaom-av1")
@@ -77,7 +78,7 @@ def encoder_options(codec: str, encoding: Encoding) -> dict[str, str]:
     """
     options = dict(_DEFAULTS.get(codec, {}))
     if encoding.bit_rate is not None:
-        for name in ("crf", "qscale"):
+        for name in ("crf", "flags", "global_quality"):
             options.pop(name, None)
         options["b"] = str(encoding.bit_rate)
     if encoding.crf is not None:

@@ -19,6 +19,7 @@ from typing import Any
 from pocketsr.errors import OutputExistsError, VideoFileError
 from pocketsr.runtime import Upscaler
 from pocketsr.video.colour import colour_of
+from pocketsr.video.damage import Damage
 from pocketsr.video.enlarge import Enlarger
 from pocketsr.video.items import Item, Picture
 from pocketsr.video.progress import Progress
@@ -82,6 +83,15 @@ class Meter:
             if item is None:
                 return
             yield item
+
+    def stages(self, enlarger: Enlarger) -> dict[str, float]:
+        """Return the seconds of each step. They overlap."""
+        return {
+            "decode": self.decode_s,
+            "colour": enlarger.colour_s,
+            "network": enlarger.network_s,
+            "encode": self.encode_s,
+        }
 
     def counted(self, picture: Picture) -> None:
         """Count a picture that is done."""
@@ -191,7 +201,7 @@ def _run(
     sink = Sink(plan, reader, file, drop_streams=encoding.drop_streams)
     try:
         sink.start()
-        count = overlapped(items, lambda item: _enlarged(enlarger, item), lambda done: _write(sink, done, meter))
+        count = overlapped(items, lambda item: enlarged(enlarger, item), lambda done: _write(sink, done, meter))
         sink.close()
     finally:
         with contextlib.suppress(Exception):
@@ -199,21 +209,17 @@ def _run(
     return VideoResult(
         frames=count,
         seconds=time.perf_counter() - meter.start,
-        stage_s={
-            "decode": meter.decode_s,
-            "colour": enlarger.colour_s,
-            "network": enlarger.network_s,
-            "encode": meter.encode_s,
-        },
+        stage_s=meter.stages(enlarger),
         tiles_run=enlarger.tiles[0],
         tiles=enlarger.tiles[1],
         pictures_reused=enlarger.pictures_reused,
-        notes=(*lost, *sink.notes, *_hints(plan, reader)),
+        notes=(*lost, *sink.notes, *hints(plan, reader.damage)),
         damage=reader.damage.notes,
     )
 
 
-def _enlarged(enlarger: Enlarger, item: Item) -> Item:
+def enlarged(enlarger: Enlarger, item: Item) -> Item:
+    """Return a picture enlarged, anything else as it is."""
     return dataclasses.replace(item, frame=enlarger(item.frame)) if isinstance(item, Picture) else item
 
 
@@ -233,10 +239,11 @@ def _write(sink: Sink, items: Iterator[Item], meter: Meter) -> int:
     return count
 
 
-def _hints(plan: Target, reader: Source) -> tuple[str, ...]:
+def hints(plan: Target, damage: Damage) -> tuple[str, ...]:
+    """Return what the user may want to know of an output's times."""
     notes = []
-    if reader.damage.moved:
-        notes.append(f"{reader.damage.moved} pictures had no time of their own, or one that went back, and were moved")
+    if damage.moved:
+        notes.append(f"{damage.moved} pictures had no time of their own, or one that went back, and were moved")
     if plan.container == "matroska" and 1000 % plan.time_base.denominator and not plan.has_one_rate:
         notes.append("Matroska keeps times to a millisecond; .mp4 and .nut keep them exactly")
     return tuple(notes)

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pocketsr.errors import OutputExistsError, VideoFileError
+from pocketsr.errors import OutputExistsError, SettingError, VideoFileError
 from pocketsr.image import replacing
-from pocketsr.video.formats import container_of, pixel_format
+from pocketsr.video.formats import container_of
 from pocketsr.video.items import Copied, Item, Picture
 from pocketsr.video.pyav import load_av, words_of
 from pocketsr.video.target import Target
@@ -87,6 +87,7 @@ class Sink:
                 f"cannot write {self.target.name} with {self.target.codec} in {self.target.container}: "
                 f"{words_of(error)}; choose another encoder with -c or another ending"
             ) from error
+        refuse_unknown(self.target.codec, self._stream.codec_context)
 
     def write_one(self, item: Item) -> None:
         """Encode a picture or copy a packet."""
@@ -181,19 +182,8 @@ class Sink:
             raise VideoFileError(
                 f"{target.container} cannot hold {target.codec}; choose another encoder with -c or another ending"
             ) from error
-        context = stream.codec_context
-        context.width, context.height, context.pix_fmt = target.width, target.height, target.pixel_format
-        time_base = 1 / target.rate if target.has_one_rate else target.time_base
-        context.time_base = stream.time_base = time_base
-        if target.aspect is not None:
-            context.sample_aspect_ratio = target.aspect
-        context.color_primaries, context.color_trc = target.colour.primaries, target.colour.transfer
-        if not pixel_format(target.pixel_format).is_rgb:
-            context.colorspace, context.color_range = target.colour.matrix, target.colour.range
-        if "crf" in target.options:
-            context.bit_rate = 0
-        elif "b" in target.options:
-            context.bit_rate = int(target.options["b"])
+        target.configure(stream.codec_context)
+        stream.time_base = stream.codec_context.time_base
         if target.rotation is not None:
             stream.set_display_matrix(target.rotation)
         return stream
@@ -247,6 +237,18 @@ class Sink:
         copy.disposition = stream.disposition
         copy.time_base = stream.time_base
         return copy
+
+
+def refuse_unknown(codec: str, context: Any) -> None:
+    """Say which options an encoder that was opened did not know.
+
+    Raises:
+        SettingError: There are some.
+    """
+    if context.options:
+        raise SettingError(
+            f"the encoder {codec} has no option {', '.join(context.options)}; see ffmpeg -h encoder={codec}"
+        )
 
 
 @contextlib.contextmanager

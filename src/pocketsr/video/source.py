@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pocketsr.errors import SettingError, VideoFileError
+from pocketsr.video.damage import Damage
 from pocketsr.video.formats import is_sequence
 from pocketsr.video.items import Copied, Item, Picture
 from pocketsr.video.pyav import load_av, words_of
@@ -32,39 +33,6 @@ _MOST_READ_ERRORS = 16
 _PROGRESSIVE = (0, 1)
 
 
-@dataclasses.dataclass
-class Damage:
-    """What of an input could not be had.
-
-    Attributes:
-        packets: Packets of the video that could not be decoded.
-        corrupt: Pictures that the decoder marked as damaged. They are kept.
-        missing: Pictures that the file promises and does not have; None where it promises nothing.
-        words: What reading said where it ended early.
-        moved: Pictures whose time was missing or not after the one before, and was put after it.
-    """
-
-    packets: int = 0
-    corrupt: int = 0
-    missing: int | None = None
-    words: str = ""
-    moved: int = 0
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """All of it in words for the user; empty where the input was whole."""
-        notes = []
-        if self.packets:
-            notes.append(f"{self.packets} packets of the video could not be decoded")
-        if self.corrupt:
-            notes.append(f"{self.corrupt} pictures are damaged and were kept")
-        if self.words:
-            notes.append(f"reading ended early: {self.words}")
-        if self.missing:
-            notes.append(f"{self.missing} pictures that the file promises are missing")
-        return tuple(notes)
-
-
 class Source:
     """One video that is read.
 
@@ -72,6 +40,7 @@ class Source:
         damage: Grows while items are read.
         time_base: Seconds of a unit of the video's times.
         rate: Pictures a second, on average or as good as it is known.
+        frames_before: Pictures that an earlier run has read.
     """
 
     def __init__(
@@ -101,7 +70,7 @@ class Source:
         if start_s and path == "-":
             raise SettingError("a pipe cannot begin at a later time; give --start to what writes it")
         self._av = load_av()
-        self.path, self.damage = path, Damage()
+        self.path, self.damage, self.frames_before = path, Damage(), 0
         self.container = self._open(path, rate)
         pictures = [stream for stream in self.container.streams.video if not _is_cover(stream)]
         if not pictures:
@@ -229,8 +198,23 @@ class Source:
         if waiting is not None:
             yield self._placed(waiting, None)
             yield from (self._shifted(packet) for packet in held if self._is_wanted(packet))
-            if not self._start_s and self._most is None and last is None and resume_at is None:
-                self._count_missing(count, waiting.pts)
+            if not self._start_s and self._most is None and last is None:
+                last_s = float(waiting.pts * self.time_base)
+                self.damage.count_missing(
+                    self.frames_before + count, self.video.frames or 0, self.video.metadata, last_s, self.rate
+                )
+
+    def copied_items(self, copied: frozenset[int], *, end_pts: int | None = None) -> Iterator[Copied]:
+        """Read only the packets of other streams, up to the time of the output at which its pictures end."""
+        if not copied:
+            return
+        if self._most is not None and end_pts is not None:
+            self._end_at(end_pts + self.shift(self.time_base))
+        if self._start_s:
+            self._seek(self._bound(self._start_s))
+        for packet in self._packets(copied, with_video=False):
+            if (packet.size or packet.dts is not None) and self._is_wanted(packet):
+                yield self._shifted(packet)
 
     def _placed(self, picture: Picture, next_pts: int | None) -> Picture:
         """Return a picture in the output's time, shown until the next one; the last one until the video's end."""
@@ -258,9 +242,10 @@ class Source:
         """Close the file."""
         self.container.close()
 
-    def _packets(self, copied: frozenset[int]) -> Iterator[Any]:
+    def _packets(self, copied: frozenset[int], *, with_video: bool = True) -> Iterator[Any]:
         """Demultiplex, over damage where reading can go on."""
-        streams = [self.video, *(stream for stream in self.others if stream.index in copied)]
+        streams = [stream for stream in self.others if stream.index in copied]
+        streams += [self.video] if with_video else []
         errors = 0
         while True:
             try:
@@ -337,20 +322,6 @@ class Source:
             packet.dts = None if packet.dts is None else packet.dts - shift
         return Copied(packet, packet.stream_index)
 
-    def _count_missing(self, count: int, last_pts: int | None) -> None:
-        """Compare what came with what the container promises."""
-        promised = int(self.video.frames or 0)
-        if not promised:
-            seconds = _tagged_seconds(self.video.metadata)
-            if seconds is None or last_pts is None:
-                return
-            missing_s = seconds - float(last_pts * self.time_base)
-            promised = count + max(0, round((missing_s - 1) * self.rate)) if missing_s > 1 else count
-        # A decoder that swallows a picture or two at the end of a whole file is no damage.
-        missing = promised - count
-        if missing > 0 and (missing > 2 or self.damage.packets or self.damage.words):
-            self.damage.missing = missing
-
 
 _INTERLACED = (
     "{} is interlaced: its pictures are two half pictures of different times; deinterlace it first, "
@@ -361,15 +332,3 @@ _INTERLACED = (
 def _is_cover(stream: Any) -> bool:
     """Whether a stream is a picture on the cover and no video."""
     return stream.type == "video" and bool(int(stream.disposition) & 0x400)
-
-
-def _tagged_seconds(metadata: dict[str, str]) -> float | None:
-    """Return how long Matroska says a stream is."""
-    for name, value in metadata.items():
-        if name.upper().startswith("DURATION"):
-            try:
-                hours, minutes, seconds = value.split(":")
-                return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-            except ValueError:
-                return None
-    return None

@@ -53,6 +53,18 @@ class Target:
         """Whether the output numbers its pictures instead of timing them."""
         return self.container in PICTURES_ONLY
 
+    def configure(self, context: Any) -> None:
+        """Tell an encoder that is not open yet all of this but its options."""
+        context.width, context.height, context.pix_fmt = self.width, self.height, self.pixel_format
+        context.time_base = 1 / self.rate if self.has_one_rate else self.time_base
+        context.framerate = self.rate
+        if self.aspect is not None:
+            context.sample_aspect_ratio = self.aspect
+        context.color_primaries, context.color_trc = self.colour.primaries, self.colour.transfer
+        if not pixel_format(self.pixel_format).is_rgb:
+            context.colorspace, context.color_range = self.colour.matrix, self.colour.range
+        context.bit_rate = int(self.options.get("b", 0))  # 0: by quality
+
 
 def plan_target(
     name: str, source: Any, frame: Any, *, scale: int, colour: Colour, encoding: Encoding

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pocketsr.errors import SettingError, VideoFileError
+from pocketsr.video import Encoding
+from pocketsr.video.packets import Stored, read_foot, read_segment, write_segment
+from pocketsr.video.segments import decode_times, upscale_in_segments
+from sample_videos import frames, nearest, tracks, write_clip
+
+pytest.importorskip("av")
+
+#: Lossless, so that pictures can be held against each other: x264 does not always make the same of the same pictures.
+LOSSLESS = Encoding(codec="ffv1")
+#: Pictures of a segment in these tests.
+LENGTH = 10
+#: Runs a job whose network takes its time, so that it can be killed in the middle.
+_JOB = """
+import sys, time
+from sample_videos import nearest
+from pocketsr.video.segments import upscale_in_segments
+from pocketsr.video import Encoding
+upscaler = nearest(on_run=lambda: time.sleep(0.03))
+upscale_in_segments(upscaler, sys.argv[1], sys.argv[2], segment_frames=10, encoding=Encoding(codec="ffv1"))
+"""
+
+
+def _clip(tmp_path: Path, suffix: str = ".mp4") -> Path:
+    times = np.cumsum(np.random.default_rng(0).integers(200, 900, 64)).tolist()
+    return write_clip(tmp_path / f"in{suffix}", times, audio=["eng"], options={"g": "12"})
+
+
+def _environment() -> dict[str, str]:
+    """The tests' own folder is one to import from."""
+    folders = [str(Path(__file__).parents[1]), *sys.path]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, folders))}
+
+
+def _assert_equal_videos(one: Path, other: Path) -> None:
+    before, after = frames(one), frames(other)
+    assert [(frame.pts, frame.time_base) for frame in before] == [(frame.pts, frame.time_base) for frame in after]
+    for old, new in zip(before, after, strict=True):
+        assert np.array_equal(old.to_ndarray(), new.to_ndarray())
+    assert tracks(one) == tracks(other)
+
+
+@pytest.mark.parametrize("suffix", [".nut", ".mkv"])
+def test_a_killed_job_goes_on_and_gives_what_one_that_was_not_gives(tmp_path: Path, suffix: str) -> None:
+    source = _clip(tmp_path, suffix)
+    whole, killed = tmp_path / f"whole{suffix}", tmp_path / f"killed{suffix}"
+    assert (
+        upscale_in_segments(nearest(), str(source), str(whole), segment_frames=LENGTH, encoding=LOSSLESS).frames == 64
+    )
+    child = subprocess.Popen([sys.executable, "-c", _JOB, str(source), str(killed)], env=_environment())
+    folder = tmp_path / f".killed{suffix}.unfinished"
+    for _ in range(2000):
+        time.sleep(0.01)
+        if len(list(folder.glob("*.segment"))) >= 2:
+            break
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    assert not killed.exists()
+    done = {path: path.stat().st_mtime_ns for path in folder.glob("*.segment")}
+    kept = read_foot(max(done))["frames"]
+    assert 2 * LENGTH <= kept < 64
+    upscaler = nearest()
+    join, upscaler_runs = upscaler._session, []
+    join._on_run = lambda: upscaler_runs.append({path for path in done if path.stat().st_mtime_ns != done[path]})
+    result = upscale_in_segments(upscaler, str(source), str(killed), segment_frames=LENGTH, encoding=LOSSLESS)
+    assert (result.frames, result.frames_kept) == (64, kept)
+    assert len(upscaler_runs) == 64 - kept + 1  # one more: the picture by which a model is known
+    assert not any(upscaler_runs)
+    assert not folder.exists()
+    _assert_equal_videos(whole, killed)
+    clean = tracks(source)
+    for old, new in zip(clean, tracks(killed), strict=True):
+        assert np.abs(np.subtract(old.times, new.times)).max() < 0.001
+        assert old.data == new.data
+
+
+def test_a_job_is_gone_on_with_only_as_it_was_begun(tmp_path: Path) -> None:
+    source, target = _clip(tmp_path), tmp_path / "out.mp4"
+
+    def stop() -> None:
+        if session.runs == 30:
+            raise KeyboardInterrupt
+
+    upscaler = nearest(on_run=stop)
+    session = upscaler._session
+    with pytest.raises(KeyboardInterrupt):
+        upscale_in_segments(upscaler, str(source), str(target), segment_frames=LENGTH)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.mp4.unfinished", "in.mp4"]
+    with pytest.raises(SettingError, match=r"begun with another codec, options; ask for the same"):
+        upscale_in_segments(nearest(), str(source), str(target), segment_frames=LENGTH, encoding=Encoding(codec="ffv1"))
+    with pytest.raises(SettingError, match=r"another .*model"):
+        upscale_in_segments(nearest(scale=3), str(source), str(target), segment_frames=LENGTH)
+    assert upscale_in_segments(nearest(), str(source), str(target), segment_frames=LENGTH).frames_kept >= LENGTH
+
+
+def test_a_part_in_segments_is_the_part(tmp_path: Path) -> None:
+    source, target = _clip(tmp_path), tmp_path / "out.mp4"
+    result = upscale_in_segments(nearest(), str(source), str(target), segment_frames=5, start_s=0.5, frames=12)
+    assert result.frames == 12
+    video, sound = tracks(target)  # x264 with pictures out of order, whose times of decoding are made anew
+    times = [time - 0.5 for time in tracks(source)[0].times if time >= 0.5][:12]
+    assert np.abs(np.subtract(video.times, times)).max() < 0.001
+    assert sound.times[-1] < video.times[-1] + 0.1
+
+
+def test_pipes_and_images_have_no_segments(tmp_path: Path) -> None:
+    for target in ("-", str(tmp_path / "%05d.png")):
+        with pytest.raises(SettingError, match="--resume needs a file"):
+            upscale_in_segments(nearest(), "in.mp4", target)
+
+
+def test_times_of_decoding_increase_and_are_never_late() -> None:
+    shown = [0, 40, 10, 20, 30, 41, 90, 60, 50, 70, 200]
+    decoded = decode_times(shown)
+    assert all(a < b for a, b in itertools.pairwise(decoded))
+    assert all(when <= pts for when, pts in zip(decoded, shown, strict=True))
+    assert decode_times([5, 6, 7]) == [5, 6, 7]
+
+
+def test_segments_are_whole_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "0.segment"
+    packets = [Stored(5, 1, True, b"abc"), Stored(-7, 2, False, b"")]
+    write_segment(path, iter(packets), {"next": 9})
+    assert list(read_segment(path)) == packets
+    assert [packet.pts for packet in read_segment(path, with_data=False)] == [5, -7]
+    assert read_foot(path) == {"next": 9}
+    path.write_bytes(path.read_bytes()[:-15])
+    with pytest.raises(VideoFileError, match="not a whole segment"):
+        read_foot(path)
+    (tmp_path / "1.segment").write_bytes(b"other")
+    with pytest.raises(VideoFileError, match="not a whole segment"):
+        list(read_segment(tmp_path / "1.segment"))
