@@ -36,7 +36,7 @@ _FRAME, _RUNS = (360, 640), 5
 )
 @click.option("--weights", type=click.Path(path_type=Path), help="Folder with the files that metrics need.")
 @click.option("-s", "--scale", type=click.IntRange(1, 8), help="Factor; only bicubic needs it, models know theirs.")
-@click.option("--backend", default="litert", show_default=True, help="What runs the model file.")
+@click.option("--backend", default="auto", show_default=True, help="What runs the model file.")
 @click.option("-t", "--threads", type=click.IntRange(min=1), help="Processor threads [default: all].")
 @click.option(
     "--cache", type=click.Path(path_type=Path), help="Folder to keep low-resolution inputs in, for next time."
@@ -64,7 +64,7 @@ def command(
 ) -> None:
     """Judge MODEL on each FOLDER of high-resolution images.
 
-    MODEL is a name from `pocketsr models`, a .tflite file, a training checkpoint (.pt), an imported network
+    MODEL is a name from `pocketsr models`, a .tflite or .onnx file, a training checkpoint (.pt), an imported network
     (.safetensors), "bicubic" (MATLAB's) or "bicubic-opencv". What a figure means is its protocol's: `pocketsr
     protocols` lists and explains them. A folder holds ground truth, or pairs (HR beside LR_bicubic/X3, DIV2K's names,
     or image_SRF_3).

@@ -44,8 +44,8 @@ def resolve(model: str, scale: int | None, backend: str, threads: int | None) ->
     """Return what a model stands for.
 
     Args:
-        model: A bundled name, a ``.tflite`` file, a checkpoint (``.pt``), a saved network (``.safetensors``),
-            ``bicubic`` (MATLAB's) or ``bicubic-opencv``.
+        model: A bundled name, a ``.tflite`` or ``.onnx`` file, a checkpoint (``.pt``), a saved network
+            (``.safetensors``), ``bicubic`` (MATLAB's) or ``bicubic-opencv``.
         scale: Factor of bicubic; models know theirs.
         backend: What runs a model file.
         threads: Processor threads; None is all.
@@ -66,7 +66,7 @@ def resolve(model: str, scale: int | None, backend: str, threads: int | None) ->
     upscaler = pocketsr.load(model, backend=backend, threads=threads)
     spec = upscaler.spec
     file = model_path(model)
-    graph, _ = read_model(file)
+    graph = None if file.suffix == ".onnx" else read_model(file)[0]  # of an ONNX file there is no graph to count
     facts = {"network": spec.network, "precision": spec.precision, "data": spec.data, "licence": spec.licence}
     return Resolved(
         upscale=upscaler,

@@ -33,7 +33,7 @@ _WIDTH = 120
 @click.option("--max-ends", default=1.0, show_default=True, type=_BOUND, help="Of black and white, levels.")
 @click.option("--max-banding", default=0.9, show_default=True, type=_BOUND, help="Steps on ramps, levels.")
 @click.option("--max-grid", default=1.5, show_default=True, type=_BOUND, help="Pattern on smooth areas, levels.")
-@click.option("--backend", default="litert", show_default=True, help="What runs model files.")
+@click.option("--backend", default="auto", show_default=True, help="What runs model files.")
 @click.option("-t", "--threads", type=click.IntRange(1, 1024), help="Processor threads [default: all].")
 @click.option(
     "--json",
