@@ -29,6 +29,8 @@ class Track:
         name: Name to ask for.
         title: What it was.
         scale: Factor.
+        height: Of the input that is timed, pixels.
+        width: Of the input that is timed, pixels.
         terms: How PSNR and runtime were taken; others do not compare.
         form: ``power`` or ``over bicubic``, the two formulas above.
         constant: C of ``power``; the factor 0.1 of ``over bicubic``.
@@ -40,6 +42,8 @@ class Track:
     name: str
     title: str
     scale: int
+    height: int
+    width: int
     terms: str
     form: Literal["power", "over bicubic"]
     constant: float
@@ -149,6 +153,8 @@ TRACKS: tuple[Track, ...] = (
         name="mai21",
         title="Mobile AI 2021, real-time int8 super-resolution",
         scale=3,
+        height=360,
+        width=640,
         terms="int8 on a Synaptics VS680's NPU, 360×640 to 1080×1920",
         form="power",
         constant=2.0**48,
@@ -159,6 +165,8 @@ TRACKS: tuple[Track, ...] = (
         name="aim22",
         title="Mobile AI & AIM 2022, real-time int8 super-resolution",
         scale=3,
+        height=360,
+        width=640,
         terms="int8 on a Synaptics VS680's NPU, 360×640 to 1080×1920",
         form="power",
         constant=10 * 2.0**48,
@@ -169,6 +177,8 @@ TRACKS: tuple[Track, ...] = (
         name="ntire23-x2",
         title="NTIRE 2023 real-time super-resolution, validation",
         scale=2,
+        height=1080,
+        width=1920,
         terms=_NTIRE_TERMS,
         form="over bicubic",
         constant=0.1,
@@ -180,6 +190,8 @@ TRACKS: tuple[Track, ...] = (
         name="ntire23-x3",
         title="NTIRE 2023 real-time super-resolution, validation",
         scale=3,
+        height=720,
+        width=1280,
         terms=_NTIRE_TERMS,
         form="over bicubic",
         constant=0.1,
