@@ -180,7 +180,7 @@ def test_what_comes_through_a_pipe_may_be_bad(model: Path, tmp_path: Path) -> No
         assert done.stderr.startswith("error: cannot read standard input: ")
         assert words in done.stderr
         assert done.stderr.count("\n") == 1
-    for more in (("x.png",), ("--json",), ("-r",), ("-o", tmp_path), ("-f", "gif"), ("-f", "jpg", "-o", "a.png")):
+    for more in (("x.png",), ("--json",), ("-r",), ("-o", tmp_path), ("-f", "xyz"), ("-f", "jpg", "-o", "a.png")):
         assert _upscale("-", "-m", model, *more, stdin=b"").exit_code == 2
 
 

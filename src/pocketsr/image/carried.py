@@ -12,7 +12,7 @@ from PIL import Image
 
 _XMP_TEXT = "XML:com.adobe.xmp"
 _IPTC_RESOURCE, _IPTC_TAG = 0x0404, 33723
-_ORIENTATION_TAG = 274
+ORIENTATION_TAG = 274
 #: Tags of a first directory that say how pixels are stored, or are carried otherwise.
 STORAGE_TAGS = frozenset(
     {254, 255, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 282, 283, 284, 296, 301, 317, 318, 319, 320, 322, 323,
@@ -64,7 +64,7 @@ def exif_block(image: Image.Image) -> bytes:
         block = image.info.get("exif", b"")
         return block if isinstance(block, bytes) else b""
     exif = image.getexif()
-    for tag in (*STORAGE_TAGS, _ORIENTATION_TAG):
+    for tag in (*STORAGE_TAGS, ORIENTATION_TAG):
         exif.pop(tag, None)
     return exif.tobytes() if len(exif) else b""
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from PIL import Image, PngImagePlugin
 
 from pocketsr.errors import SettingError
-from pocketsr.image.carried import STORAGE_TAGS
+from pocketsr.image.carried import ORIENTATION_TAG, STORAGE_TAGS
 from pocketsr.image.formats import Format
 
 #: Channels of a file, as Pillow names them.
@@ -164,7 +164,9 @@ def tiff_exif(block: bytes) -> tuple[dict[int, Any], dict[int, Mapping[int, Any]
     if block:
         exif.load(block)
     directories = {tag: exif.get_ifd(tag) for tag in _EXIF_DIRECTORIES if tag in exif}
-    tags = {tag: exif[tag] for tag in exif if tag not in STORAGE_TAGS and tag not in directories}
+    # Pixels are upright; an orientation that is still there makes no sense, and libtiff would say so.
+    left_out = {*STORAGE_TAGS, *directories, ORIENTATION_TAG}
+    tags = {tag: exif[tag] for tag in exif if tag not in left_out}
     return tags, {tag: values for tag, values in directories.items() if values}
 
 

@@ -3,8 +3,8 @@
     frame (YUV, any depth) ──to_rgb──> uint8 or uint16 (H, W, 3) ──network──> ──to_frame──> frame (YUV, any depth)
 
 libswscale is told matrix and range both ways and rounds accurately: on random colours it is within one level of exact
-arithmetic, BT.601, 709 and 2020, both ranges, both ways (``tests/video/test_video_colour.py`` measures it), at a twentieth of
-numpy's time. Primaries and transfer are carried along, never converted. Knows nothing of files.
+arithmetic, BT.601, 709 and 2020, both ranges, both ways (``tests/video/test_video_colour.py`` measures it), at a
+twentieth of numpy's time. Primaries and transfer are carried along, never converted. Knows nothing of files.
 """
 
 from __future__ import annotations
