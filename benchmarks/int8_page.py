@@ -83,8 +83,8 @@ def _half(found: dict[str, Any]) -> str:
     lines = [
         "## Half precision, and 16-bit integers as Light F2SRGAN has them",
         "",
-        f"{found['network']} ×{found['scale']} on {found['images']} images, from which ranges were taken, too;",
-        f"float16 overflows {overflows}; commit {found['commit']}.",
+        f"{found['network']} ×{found['scale']} on {found['folder']}, {found['images']} images, from which ranges were",
+        f"taken, too; float16 overflows {overflows}; commit {found['commit']}.",
         "",
         "| | bytes of weights | PSNR | | distance to float32, dB |",
         "|---|---|---|---|---|",
