@@ -67,7 +67,8 @@ def main() -> None:
         bits = 8 if name == "fake 8-bit" else 16
         rows[name] = {"bytes": _bytes(form, bits), "psnr_db": truth, "to_float32_db": apart}
         print(f"{name:<32} {rows[name]['bytes']:>9} {truth:>8.3f} {apart:>11.2f}")
-    facts = {"network": Path(options.network).stem, "scale": network.scale, "images": len(pairs), "folder": options.folder.name}
+    facts = {"network": Path(options.network).stem, "scale": network.scale}
+    facts |= {"images": len(pairs), "folder": options.folder.name}
     record.write("half", {**facts, "overflows": sorted(filter(None, overflows)), "rows": rows})
 
 
