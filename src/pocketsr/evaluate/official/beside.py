@@ -86,7 +86,7 @@ def find_sets(root: Path, names: Sequence[str]) -> dict[str, Path]:
     if not root.is_dir():
         raise DataError(f"there is no folder {root}; a folder that holds Set5, Set14 and such is needed")
     inside = {folder.name.lower(): folder for folder in sorted(root.iterdir()) if folder.is_dir()}
-    found = {}
+    found: dict[str, Path] = {}
     for name in filter(None, names):
         for candidate in _NAMES.get(name.lower(), (name.lower(),)):
             if candidate in inside:
