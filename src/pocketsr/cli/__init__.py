@@ -30,6 +30,7 @@ VERBS: dict[str, Verb] = {
     "video": Verb("pocketsr.cli.video", "Make a video larger."),
     "models": Verb("pocketsr.cli.models", "List the models that come with pocketsr."),
     "evaluate": Verb("pocketsr.cli.evaluate", "Judge a model on folders of ground truth."),
+    "reproduce": Verb("pocketsr.cli.reproduce", "Print a paper's table beside our own figures."),
     "score": Verb("pocketsr.cli.score", "Score a PSNR at a runtime as a challenge does."),
     "bench": Verb("pocketsr.cli.bench", "Time models on this machine, beside what it could do."),
     "report": Verb("pocketsr.cli.report", "Make one page that compares evaluations."),

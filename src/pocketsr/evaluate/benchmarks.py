@@ -107,6 +107,7 @@ def evaluate(
     with_ssim: bool = True,
     measures: Mapping[str, Measuring] | None = None,
     workers: int | None = None,
+    limit: int | None = None,
     cache: Path | None = None,
     on_image: Callable[[int, int], None] | None = None,
     on_output: Callable[[Item, Protocol, npt.NDArray[Any]], None] | None = None,
@@ -122,6 +123,7 @@ def evaluate(
         measures: More figures, by name: functions of output and ground truth, both uint8 ``(H, W, 3)`` without the
             protocol's border, and of the image's name.
         workers: Threads that read and score beside; all processors if left out. Of no influence on the result.
+        limit: Judge the first so many images only, for a quick look; the report's remarks say so. None judges all.
         cache: Folder where inputs are kept, by content and way of making; None keeps none.
         on_image: Called with (images done, images in all).
         on_output: Called with each image, protocol, and what came of the protocol's input.
@@ -133,7 +135,8 @@ def evaluate(
     """
     if not protocols:
         raise SettingError("at least one protocol is needed to judge by")
-    files = find_files(folder, scale)
+    every = find_files(folder, scale)
+    files = every[:limit]
     count = workers or os.cpu_count() or 1
     rows: dict[str, Mapping[str, Scores]] = {}
     sizes, digests = [], []
@@ -164,7 +167,10 @@ def evaluate(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     digest = hashlib.sha256("\n".join(digests).encode()).hexdigest()
-    return Report(folder.name, scale, rows, digest, tuple(remarks(folder.name, sizes)))
+    said = tuple(remarks(folder.name, sizes))
+    if len(files) < len(every):
+        said = (f"only the first {len(files)} of {len(every)} images of {folder.name} were judged",)
+    return Report(folder.name, scale, rows, digest, said)
 
 
 @dataclasses.dataclass(frozen=True)
