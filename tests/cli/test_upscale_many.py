@@ -262,7 +262,7 @@ def test_a_batch_that_was_killed_goes_on_where_it_stopped(folder: Path, model: P
     again = _upscale(folder, "-r", "-o", out, "-m", model, "--resume", "--json")
     assert again.exit_code == 0, again.output
     *lines, summary = map(json.loads, again.stdout.splitlines())
-    assert summary["summary"]["skipped"] == len(finished)
+    assert summary["summary"]["skipped"] == len(finished), again.stdout
     assert summary["summary"]["done"] == 8 - len(finished)
     assert {str(Path(line["target"]).relative_to(out)) for line in lines if "skipped" in line} == set(finished)
     assert {name: (out / name).stat().st_mtime_ns for name in finished} == finished

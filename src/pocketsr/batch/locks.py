@@ -2,9 +2,9 @@
 
     .pocketsr-1f6c….lock   {"host": …, "pid": …, "started": …, "token": …}
 
-It is made by an exclusive open, so of two processes one gets it. A process that was killed leaves its file behind; the
-next one sees that no such process lives and takes its place. On other machines' processes, over a shared folder, one
-cannot look: theirs count as alive for a day.
+It is linked to its name, which fails where there is one already, so of two processes one gets it. A process that was
+killed leaves its file behind; the next one sees that no such process lives and takes its place. On other machines'
+processes, over a shared folder, one cannot look: theirs count as alive for a day.
 """
 
 from __future__ import annotations
@@ -126,12 +126,32 @@ def _take(path: Path, us: Owner) -> Owner | None:
 
 
 def _make(path: Path, us: Owner) -> bool:
+    """Make the lock, whole or not at all: a process killed in between would leave one that belongs to nobody."""
+    whole = path.with_name(f"{path.stem}-{us.token}.part")  # swept like any half-written file
+    try:
+        whole.write_bytes(_as_bytes(us))
+        os.link(whole, path)
+    except FileExistsError:
+        return False
+    except (AttributeError, NotImplementedError, OSError):  # a file system without links
+        return _make_in_place(path, us)
+    finally:
+        with contextlib.suppress(OSError):
+            whole.unlink()
+    return True
+
+
+def _as_bytes(owner: Owner) -> bytes:
+    return json.dumps(dataclasses.asdict(owner)).encode()
+
+
+def _make_in_place(path: Path, us: Owner) -> bool:
     try:
         number = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     except FileExistsError:
         return False
     try:
-        os.write(number, json.dumps(dataclasses.asdict(us)).encode())
+        os.write(number, _as_bytes(us))
     finally:
         os.close(number)
     return True
