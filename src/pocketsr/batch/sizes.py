@@ -12,7 +12,7 @@ from pocketsr.image.writing import STREAM_PIXELS
 from pocketsr.runtime import Target
 
 #: Formats whose encoders take rows as they are made, so that no more than this is held however large the image.
-_STREAMED = ("PNG", "JPEG")
+_STREAMED = ("PNG", "JPEG", "TIFF")
 
 
 def image_size(path: Path) -> tuple[int, int] | None:

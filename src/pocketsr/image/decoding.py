@@ -80,15 +80,17 @@ def decode(image: Image.Image, file: IO[bytes], *, deep_tiff: DeepTiff | None, d
 
 
 def _split(samples: npt.NDArray[Any], *, is_premultiplied: bool = False) -> Decoded:
-    """Return samples ``(H, W, C)``, uint16 or float32, as pixels and alpha of 16 bits."""
+    """Return samples ``(H, W, C)``, uint16, uint32 or of floating point, as pixels and alpha of 16 bits."""
     notes: tuple[str, ...] = ()
-    bits = 16
-    if samples.dtype == np.float32:
-        bits = 32
+    bits = 8 * samples.itemsize
+    if samples.dtype == np.uint32:
+        notes = ("32-bit samples were reduced to 16 bits",)
+        samples = (samples >> 16).astype(np.uint16)
+    elif samples.dtype.kind == "f":
         is_outside = not bool(np.all((samples >= 0) & (samples <= 1)))
         notes = ("floating-point samples were clipped to 0..1",) if is_outside else ()
-        samples = np.nan_to_num(samples, nan=0.0)
-        samples = np.rint(np.clip(samples, 0, 1).astype(np.float64) * 65535).astype(np.uint16)
+        samples = np.nan_to_num(np.clip(samples, 0, 1), nan=0.0)
+        samples = np.rint(samples.astype(np.float64) * 65535).astype(np.uint16)
     channels = samples.shape[2]
     colour = samples[:, :, :1] if channels < 3 else samples[:, :, :3]
     alpha = np.ascontiguousarray(samples[:, :, -1]) if channels in (2, 4) else None

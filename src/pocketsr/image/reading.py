@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -22,7 +22,7 @@ from pocketsr.errors import DataError, ImageFileError, ImageTooLargeError, Missi
 from pocketsr.image.carried import exif_block, gather
 from pocketsr.image.chatter import without_chatter
 from pocketsr.image.decoding import decode
-from pocketsr.image.deep_tiff import DeepTiff, open_deep_tiff
+from pocketsr.image.deep_tiff import DeepTiff, count_pages, open_deep_tiff
 from pocketsr.image.ease import pillow_at_ease
 from pocketsr.image.exif import split_orientation, turn_upright
 from pocketsr.image.formats import FORMAT_NAMES, FORMATS, Format, format_from_content
@@ -33,7 +33,7 @@ from pocketsr.image.photo import Photo
 DEFAULT_MAX_PIXELS = 200_000_000
 
 #: Pages of a TIFF that are counted.
-_MOST_PAGES = 100
+MOST_PAGES = 100
 
 _Made = TypeVar("_Made")
 
@@ -169,27 +169,12 @@ def _decode(name: str, file: IO[bytes], kind: Format, max_pixels: int | None, de
         refuse_too_large(name, f"{width}×{height}", width * height, max_pixels)
         with without_chatter() if kind.name == "TIFF" else nullcontext():
             photo = decode_picture(name, image, file, deep_tiff=deep_tiff, deep=deep)
-        if (pictures := _count_pictures(image, kind)) > 1:  # last, as it turns Pillow to another page
-            words = f"{pictures}" if pictures < _MOST_PAGES else f"{pictures} or more"
+        pictures = count_pages(file, MOST_PAGES) if kind.name == "TIFF" else int(getattr(image, "n_frames", 1))
+        if pictures > 1:
+            words = f"{pictures}" if kind.name != "TIFF" or pictures < MOST_PAGES else f"{pictures} or more"
             note = f"only the first of {words} pictures in the file was read"
             photo = dataclasses.replace(photo, notes=(*photo.notes, note))
         return photo
-
-
-def _count_pictures(image: Image.Image, kind: Format) -> int:
-    """Return how many pictures a file has, at most ``_MOST_PAGES`` of a TIFF.
-
-    Pillow finds a TIFF's pages by going through them, each with a look at all before it, and stumbles over one that is
-    damaged; neither is the first page's business.
-    """
-    if kind.name != "TIFF":
-        return int(getattr(image, "n_frames", 1))
-    pages = 1
-    with suppress(Exception):
-        while pages < _MOST_PAGES:
-            image.seek(pages)
-            pages += 1
-    return pages
 
 
 def refuse_too_large(name: str, what: str, pixels: int, max_pixels: int | None) -> None:

@@ -9,20 +9,23 @@ in int8, to rounding in float. Knows nothing of image files.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeAlias
+from types import TracebackType
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from pocketsr.errors import SettingError
 from pocketsr.image import enlarge_by_luma
 from pocketsr.runtime.backend import Backend, Session
 from pocketsr.runtime.backends import find_backend
-from pocketsr.runtime.pixels import Pixels
+from pocketsr.runtime.pixels import Samples
 from pocketsr.runtime.tiling import Grid, Span, tile_grid
 from pocketsr.spec import ModelSpec
-from pocketsr.weights import DEFAULT_MODEL, find
+from pocketsr.weights import DEFAULT_MODEL, find, find_float
 
 #: Called after every tile with (tiles done, tiles in all).
 Progress: TypeAlias = Callable[[int, int], None]
@@ -50,9 +53,15 @@ def model_path(model: str | os.PathLike[str]) -> Path:
 class Upscaler:
     """A model ready to make images larger. Calls from several threads share it and take turns.
 
+    Use it as a context, or ``close`` it, to let go of its memory at a certain time; that is not needed otherwise.
+
     Attributes:
         path: The model file.
         spec: What the model file says about itself.
+
+    >>> with Upscaler("abpn-x3", threads=1) as upscale:
+    ...     upscale(np.zeros((4, 6, 3), np.uint8)).shape
+    (12, 18, 3)
     """
 
     def __init__(
@@ -81,9 +90,10 @@ class Upscaler:
         """
         runner = find_backend(backend) if isinstance(backend, str) else backend
         self.path = model_path(model)
-        self._session: Session = runner.load(self.path, threads=threads)
-        self.spec: ModelSpec = self._session.spec
+        self._opened: Session | None = runner.load(self.path, threads=threads)
+        self.spec: ModelSpec = self._opened.spec
         self._tile = tile
+        self._float = _FloatForm(self.path, lambda path: Upscaler(path, backend=runner, threads=threads, tile=tile))
         if tile is not None and self.spec.receptive_field is not None:
             # Refuse a tile that is too small now, and not at the first image that needs more than one.
             self._grid(self.spec.size_multiple * (tile + 1), self.spec.size_multiple)
@@ -93,31 +103,56 @@ class Upscaler:
         """Output height over input height."""
         return self.spec.scale
 
-    def __call__(self, image: Pixels, *, on_progress: Progress | None = None) -> Pixels:
+    @property
+    def takes_levels(self) -> bool:
+        """Whether it takes colours that were not rounded to 8 bits, and gives such back: float32, 0..255."""
+        return self.spec.channels != 1 and self._session.takes_levels
+
+    def for_16_bits(self) -> Upscaler:
+        """Return what enlarges images of 16 bits best: the same network in float32 where the catalogue has it.
+
+        It is opened at the first call; the upscaler itself is returned where it computes in float32 already, where its
+        file is none of the catalogue's, or where that has no such form.
+        """
+        return self if self.takes_levels else self._float.get() or self
+
+    def close(self) -> None:
+        """Let go of the model. What is under way is finished; what comes after that is refused. Twice does no harm."""
+        self._opened = None
+        self._float.close()
+
+    def __enter__(self) -> Upscaler:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def __call__(self, image: Samples, *, on_progress: Progress | None = None) -> Samples:
         """Upscale one image.
 
         Args:
             image: uint8 ``(H, W, 3)`` RGB or ``(H, W)`` grey, any size. Grey is run as colour and returned as its luma,
                 so it gets no tint. A model that knows luma only gets the luma of a colour image; its colour is
-                enlarged by bicubic.
+                enlarged by bicubic. Where the model ``takes_levels``, float32 of 0..255, too.
             on_progress: Called after every tile with (tiles done, tiles in all).
 
         Returns:
-            uint8 ``(sH, sW, 3)`` or ``(sH, sW)``. Where the model wants sides in multiples of a number, the image is
-            continued with its last row and column, and the result cropped.
+            ``(sH, sW, 3)`` or ``(sH, sW)`` of the same type. Where the model wants sides in multiples of a number, the
+            image is continued with its last row and column, and the result cropped.
 
         Raises:
-            SettingError: Another dtype or shape than that, or an image without pixels.
+            SettingError: Another dtype or shape than that, an image without pixels, or the upscaler is closed.
         """
         if self._needs_luma(image):
-            return enlarge_by_luma(image, self.scale, lambda luma: self(luma, on_progress=on_progress))
+            # No colours of float32 come here, so that it is of the type of the image.
+            return enlarge_by_luma(image, self.scale, lambda luma: self(luma, on_progress=on_progress))  # type: ignore[return-value]
         work = _Work(self, image, on_progress)
-        output = np.empty(work.output_shape, np.uint8)
+        output: Samples = np.empty_like(image, order="C", subok=False, shape=work.output_shape)
         for rows in work.grid.rows:
             work.fill(rows, output[work.kept(rows)])
         return output
 
-    def strips(self, image: Pixels, *, on_progress: Progress | None = None) -> Iterator[Pixels]:
+    def strips(self, image: Samples, *, on_progress: Progress | None = None) -> Iterator[Samples]:
         """Upscale one image strip by strip, from top to bottom, for outputs too large to hold.
 
         Args:
@@ -125,8 +160,8 @@ class Upscaler:
             on_progress: As for a call.
 
         Yields:
-            uint8 ``(h, sW, 3)`` or ``(h, sW)``, full width, of several heights: one above the other, they are what a
-            call returns. A strip is a new array each time.
+            ``(h, sW, 3)`` or ``(h, sW)`` of the image's type, full width, of several heights: one above the other, they
+            are what a call returns. A strip is a new array each time.
 
         Raises:
             SettingError: As for a call, at the first strip.
@@ -137,11 +172,17 @@ class Upscaler:
         work = _Work(self, image, on_progress)
         for rows in work.grid.rows:
             kept = work.kept(rows)
-            strip = np.empty((kept.stop - kept.start, *work.output_shape[1:]), np.uint8)
+            strip = np.empty_like(image, order="C", subok=False, shape=(kept.stop - kept.start, *work.output_shape[1:]))
             work.fill(rows, strip)
             yield strip
 
-    def _needs_luma(self, image: Pixels) -> bool:
+    @property
+    def _session(self) -> Session:
+        if self._opened is None:
+            raise SettingError(f"the model {self.spec.name} was closed; open it again to enlarge more")
+        return self._opened
+
+    def _needs_luma(self, image: npt.NDArray[Any]) -> bool:
         """Whether the model knows brightness only and the image has colour."""
         return self.spec.channels == 1 and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
 
@@ -154,12 +195,37 @@ class Upscaler:
         return tile_grid(height, width, spec.receptive_field, tile=self._tile, multiple=spec.size_multiple)
 
 
+class _FloatForm:
+    """The float32 form of a model of the catalogue: opened once, when it is first asked for, whoever asks."""
+
+    def __init__(self, path: Path, open_file: Callable[[Path], Upscaler]) -> None:
+        self._path, self._open_file = path, open_file
+        self._lock = threading.Lock()
+        self._upscaler: Upscaler | None = None
+
+    def get(self) -> Upscaler | None:
+        """Return it; None where there is none."""
+        with self._lock:
+            if self._upscaler is None and (entry := find_float(self._path)) is not None:
+                entry.verify()
+                self._upscaler = self._open_file(entry.path)
+            return self._upscaler
+
+    def close(self) -> None:
+        """Close it if it was opened."""
+        with self._lock:
+            if self._upscaler is not None:
+                self._upscaler.close()
+                self._upscaler = None
+
+
 class _Work:
     """One image on its way through an upscaler."""
 
-    def __init__(self, upscaler: Upscaler, image: Pixels, on_progress: Progress | None) -> None:
+    def __init__(self, upscaler: Upscaler, image: npt.NDArray[Any], on_progress: Progress | None) -> None:
         spec = upscaler.spec
-        if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != spec.channels):
+        is_known = image.dtype == np.uint8 or (image.dtype == np.float32 and upscaler.takes_levels)
+        if not is_known or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != spec.channels):
             raise SettingError(
                 f"an image needs to be uint8 (H, W, {spec.channels}) or (H, W), not {image.dtype} {image.shape}"
             )
@@ -177,7 +243,7 @@ class _Work:
         """Return the rows of the output that a row of tiles makes."""
         return self._kept(rows, 0)
 
-    def fill(self, rows: Span, strip: Pixels) -> None:
+    def fill(self, rows: Span, strip: npt.NDArray[Any]) -> None:
         """Run one row of tiles and write what they keep; ``strip`` is those rows of the output."""
         height, width = (side * self._scale for side in self.grid.window)
         for columns in self.grid.columns:
@@ -203,12 +269,12 @@ class _Work:
         kept, start = self._kept(span, axis), span.start * self._scale
         return slice(kept.start - start, kept.stop - start)
 
-    def _as_batch(self, window: Pixels) -> Pixels:
+    def _as_batch(self, window: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if self._is_grey:
             window = np.broadcast_to(window[:, :, None], (*window.shape, self._channels))
         return window[None]
 
-    def _as_grey(self, result: Pixels) -> Pixels:
+    def _as_grey(self, result: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if self._channels == 1:
             return result[:, :, 0]
         from pocketsr.image import rgb_to_grey
@@ -216,7 +282,7 @@ class _Work:
         return rgb_to_grey(result)
 
 
-def _continued(image: Pixels, multiple: int) -> Pixels:
+def _continued(image: npt.NDArray[Any], multiple: int) -> npt.NDArray[Any]:
     """Repeat the last row and column until both sides are multiples of a number; the image itself where they are."""
     height, width = image.shape[:2]
     below, beside = -height % multiple, -width % multiple

@@ -117,6 +117,22 @@ def find(name: str) -> Entry:
     raise UnknownNameError.among("model", name, (entry.name for entry in entries()))
 
 
+def find_float(path: Path) -> Entry | None:
+    """Return the float32 form of a model of the catalogue: the entry of its name with ``-float``.
+
+    Args:
+        path: The file of the model.
+
+    Returns:
+        None where the file is none of the catalogue's, is in float32 itself, or has no such form.
+
+    >>> find_float(find("abpn-x3").path).name
+    'abpn-x3-float'
+    """
+    name = next((entry.name for entry in entries() if entry.path == path), None)
+    return next((entry for entry in entries() if name is not None and entry.name == f"{name}-float"), None)
+
+
 def find_scales() -> tuple[Entry, ...]:
     """Return the default model of every scale that the catalogue has, the default of all first.
 

@@ -20,7 +20,7 @@ from pocketsr.errors import MissingExtraError, ModelFileError
 from pocketsr.graph.base import Value
 from pocketsr.image.chatter import without_chatter
 from pocketsr.runtime.backend import Backend, Session, checked_threads
-from pocketsr.runtime.pixels import PixelForm, Pixels
+from pocketsr.runtime.pixels import Levels, PixelForm, Pixels
 from pocketsr.spec import ModelSpec
 
 #: Input sizes kept ready. Each holds about 600 bytes for every low-resolution pixel; a landscape and a portrait
@@ -71,7 +71,7 @@ class LiteRTSession(Session):
         self._input, self._output = forms
         self._interpreters: OrderedDict[tuple[int, int], Any] = OrderedDict()
 
-    def _run(self, batch: Pixels, out: Pixels) -> None:
+    def _run(self, batch: Pixels | Levels, out: Pixels | Levels) -> None:
         height, width = batch.shape[1:3]
         try:
             interpreter = self._interpreter(height, width)
