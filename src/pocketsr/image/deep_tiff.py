@@ -21,16 +21,8 @@ from typing import IO, Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-_WIDTH, _BITS, _PHOTOMETRIC, _PLANAR, _PREDICTOR, _TILE_WIDTH, _KIND, _ORIENTATION = (
-    256,
-    258,
-    262,
-    284,
-    317,
-    322,
-    339,
-    274,
-)
+_WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _PLANAR, _PREDICTOR = 256, 257, 258, 262, 284, 317
+_TILE_WIDTH, _KIND, _ORIENTATION = 322, 339, 274
 _FLOAT = 3
 _ORDERS: Mapping[bytes, Literal["<", ">"]] = {b"II": "<", b"MM": ">"}
 #: What a sample is, by bits and kind.
@@ -151,6 +143,20 @@ def open_deep_tiff(file: IO[bytes], *, page: int = 0) -> DeepTiff | None:
     return DeepTiff(
         bytes(data), width, dtype, order, predictor, has_planes, tile, orientation if 1 <= orientation <= 8 else 1
     )
+
+
+def page_size(file: IO[bytes]) -> tuple[int, int, int]:
+    """Return width, height and bits a sample of the first page, as its directory has them.
+
+    Raises:
+        ValueError: The file is damaged.
+    """
+    order, *_ = _form(file)
+    fields = dict(_fields(file, _directory(file, 0)))
+    if not {_WIDTH, _HEIGHT} <= fields.keys():
+        raise ValueError("its directory says no size")
+    width, height = (_values(file, order, fields[tag])[0] for tag in (_WIDTH, _HEIGHT))
+    return width, height, max(_values(file, order, fields[_BITS])) if _BITS in fields else 1
 
 
 def page_first(file: IO[bytes], page: int) -> bytearray:

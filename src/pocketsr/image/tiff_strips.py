@@ -21,11 +21,13 @@ import numpy.typing as npt
 from PIL import TiffImagePlugin
 
 from pocketsr.image.encoding import tiff_exif
+from pocketsr.image.streaming import deflate_strategy
 
 #: Bytes of a strip before it is packed, about: large beside its entry in the table, small beside the memory there is.
 _STRIP_BYTES = 1 << 20
 #: Bytes that the tags of a page may come to, beyond any metadata there is.
 _ROOM_FOR_TAGS = 1 << 26
+_LEVEL = 3
 _CLASSIC, _BIG = b"II*\0" + bytes(4), b"II+\0" + struct.pack("<HHQ", 8, 0, 0)
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
@@ -93,7 +95,8 @@ def _write_page(file: IO[bytes], page: TiffPage, pointer: int, *, is_big: bool) 
     bits = 8
     for strip, rows in _strips(page.bands):  # noqa: B007 - rows is that of every strip but the last
         shape, bits = strip.shape, 8 * strip.itemsize
-        packed = zlib.compress(_differences(strip).tobytes())
+        deflate = zlib.compressobj(_LEVEL, strategy=deflate_strategy(strip))
+        packed = deflate.compress(_differences(strip).tobytes()) + deflate.flush()
         offsets.append(file.tell())
         lengths.append(len(packed))
         file.write(packed)

@@ -28,7 +28,7 @@ from pocketsr.image.encoding import Channels, encoder_options
 from pocketsr.image.formats import Format, format_from_suffix
 from pocketsr.image.paths import exists, is_folder
 from pocketsr.image.photo import Photo, check_pixels
-from pocketsr.image.streaming import write_jpeg_bands, write_png_bands
+from pocketsr.image.streaming import deflate_strategy, write_jpeg_bands, write_png_bands
 from pocketsr.image.tiff_strips import write_tiff_bands
 
 #: Rows of an image as they are made: uint8 or uint16 pixels ``(rows, W, 3)`` and alpha ``(rows, W)`` or ``None``.
@@ -226,13 +226,16 @@ def _write(job: _Job, strips: Iterable[Strip], *, overwrite: bool, is_streamed: 
 def _write_whole(temporary: Path, job: _Job, strips: Iterable[Strip]) -> None:
     """Gather the strips, and encode them in one go."""
     image = Image.new(job.channels, (job.width, job.height))
-    top = 0
+    options, top = dict(job.options), 0
     for band in _bands(job, strips):
+        if job.kind.name == "PNG":
+            # Runs for a photograph in colour; of the two the greater number.
+            options["compress_type"] = max(options.get("compress_type", 0), deflate_strategy(band))
         image.paste(Image.fromarray(band), (0, top))
         top += len(band)
     with _CheckedFile(temporary.open("wb", buffering=0)) as file, refusing_in_words(job.path):
         job.kind.import_reader()
-        image.save(file, job.kind.name, **job.options)
+        image.save(file, job.kind.name, **options)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ def open_models(
     backend: str | Backend = "litert",
     threads: int | None = None,
     tile: int | None = None,
+    memory_mb: int | None = None,
 ) -> tuple[Upscaler, ...]:
     """Open what an ``Enlarger`` chooses from.
 
@@ -27,6 +28,7 @@ def open_models(
         backend: As ``Upscaler``.
         threads: As ``Upscaler``.
         tile: As ``Upscaler``.
+        memory_mb: As ``Upscaler``, of each.
 
     Raises:
         UnknownNameError: As ``Upscaler``.
@@ -41,4 +43,4 @@ def open_models(
     else:
         known = find_scales()
         names = [entry.name for entry in known if entry.scale == target.scale] or [entry.name for entry in known]
-    return tuple(Upscaler(name, backend=backend, threads=threads, tile=tile) for name in names)
+    return tuple(Upscaler(name, backend=backend, threads=threads, tile=tile, memory_mb=memory_mb) for name in names)

@@ -23,9 +23,12 @@ from pocketsr.image import enlarge_by_luma
 from pocketsr.runtime.backend import Backend, Session
 from pocketsr.runtime.backends import find_backend
 from pocketsr.runtime.pixels import Samples
-from pocketsr.runtime.tiling import Grid, Span, tile_grid
+from pocketsr.runtime.tiling import Budget, Grid, Span, tile_grid
 from pocketsr.spec import ModelSpec
 from pocketsr.weights import DEFAULT_MODEL, find, find_float
+
+#: Sizes of tiles that a backend keeps ready: of one image all are the same, of a folder they are not.
+_SIZES_KEPT = 2
 
 #: Called after every tile with (tiles done, tiles in all).
 Progress: TypeAlias = Callable[[int, int], None]
@@ -71,6 +74,7 @@ class Upscaler:
         backend: str | Backend = "auto",
         threads: int | None = None,
         tile: int | None = None,
+        memory_mb: int | None = None,
     ) -> None:
         """Open a model.
 
@@ -81,19 +85,28 @@ class Upscaler:
             threads: Processor threads; None takes the cores this process may use.
             tile: Longest side of a tile in low-resolution pixels, its overlap included; None chooses one that keeps
                 memory near 130 MB for a small network. The result does not depend on it.
+            memory_mb: Megabytes (10^6 bytes) that tiles and the strips they make may take, beside the image itself and
+                the process; tiles are made smaller where the usual ones would take more. None is no limit.
 
         Raises:
             UnknownNameError: No model or backend has that name.
             ModelFileError: The model file is missing, damaged, or not ours.
-            SettingError: ``threads`` is below 1, or ``tile`` too small for the model.
+            SettingError: ``threads`` or ``memory_mb`` is below 1, ``tile`` is too small for the model, or it is given
+                with ``memory_mb``.
             MissingExtraError: The backend's package is not installed.
         """
         runner = find_backend(backend) if isinstance(backend, str) else backend
         self.path = model_path(model)
         self._opened: Session | None = runner.load(self.path, threads=threads)
         self.spec: ModelSpec = self._opened.spec
-        self._tile = tile
-        self._float = _FloatForm(self.path, lambda path: Upscaler(path, backend=runner, threads=threads, tile=tile))
+        self._tile, self._memory_mb = tile, memory_mb
+        if memory_mb is not None and (memory_mb < 1 or tile is not None):
+            raise SettingError(
+                f"memory_mb chooses the tile and needs to be 1 or more; {memory_mb} and tile {tile} came"
+            )
+        self._float = _FloatForm(
+            self.path, lambda path: Upscaler(path, backend=runner, threads=threads, tile=tile, memory_mb=memory_mb)
+        )
         if tile is not None and self.spec.receptive_field is not None:
             # Refuse a tile that is too small now, and not at the first image that needs more than one.
             self._grid(self.spec.size_multiple * (tile + 1), self.spec.size_multiple)
@@ -186,13 +199,22 @@ class Upscaler:
         """Whether the model knows brightness only and the image has colour."""
         return self.spec.channels == 1 and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
 
-    def _grid(self, height: int, width: int) -> Grid:
+    def _grid(self, height: int, width: int, bytes_per_sample: int = 1) -> Grid:
         spec = self.spec
         if spec.receptive_field is None:
             if self._tile is not None and self._tile < max(height, width):
                 raise SettingError(f"{spec.name} looks at the whole image and cannot be run in tiles; leave tile out")
             return tile_grid(height, width, 0, tile=max(height, width), multiple=spec.size_multiple)
-        return tile_grid(height, width, spec.receptive_field, tile=self._tile, multiple=spec.size_multiple)
+        budget = None
+        if self._memory_mb is not None:
+            budget = Budget(
+                most_bytes=self._memory_mb * 1e6 / _SIZES_KEPT,
+                window_bytes=self._session.bytes_per_pixel,
+                strip_bytes=spec.scale**2 * spec.channels * bytes_per_sample,
+            )
+        return tile_grid(
+            height, width, spec.receptive_field, tile=self._tile, multiple=spec.size_multiple, budget=budget
+        )
 
 
 class _FloatForm:
@@ -235,7 +257,8 @@ class _Work:
         self._size = image.shape[:2]
         self._is_grey = image.ndim == 2
         self._image = _continued(image, spec.size_multiple)
-        self.grid = upscaler._grid(*self._image.shape[:2])
+        height, width = self._image.shape[:2]
+        self.grid = upscaler._grid(height, width, image.itemsize)
         self.output_shape = (image.shape[0] * spec.scale, image.shape[1] * spec.scale, *image.shape[2:])
         self._on_progress, self._done = on_progress, 0
 
