@@ -317,9 +317,9 @@ def quality(folder: Path | None) -> dict[str, object]:
     for benchmark in ("Set5", "Set14", "BSD100"):
         gains = [faithful_gain(upscaler, read_image(path).pixels) for path in list_images(folder / benchmark)]
         sets[benchmark] = {
-            "mean_db": round(float(np.mean(gains)), 4),
-            "worst_db": round(min(gains), 4),
-            "best_db": round(max(gains), 4),
+            "mean_db": round(float(np.mean(gains)), 6),
+            "worst_db": round(min(gains), 6),
+            "best_db": round(max(gains), 6),
             "images_better": sum(gain > 0 for gain in gains),
             "images": len(gains),
         }

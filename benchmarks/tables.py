@@ -9,6 +9,7 @@ import json
 import sys
 
 import int8_page
+import photos_page
 import recipe_keys_page
 import recipes_page
 import record
@@ -119,6 +120,7 @@ def main(arguments: list[str]) -> int:
         RECIPES: recipes_page.page(),
         INT8: int8_page.page(),
         RECIPE_KEYS: recipe_keys_page.page(),
+        photos_page.PAGE: photos_page.page(),
     }
     if "--check" in arguments:
         return int(any(not path.exists() or path.read_text(encoding="utf-8") != text for path, text in pages.items()))

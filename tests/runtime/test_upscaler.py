@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
@@ -245,3 +246,14 @@ def test_levels_are_not_rounded_and_only_taken_by_models_in_floating_point() -> 
     assert upscale(image[:, :, 0]).shape == (60, 90)
     with pytest.raises(SettingError, match="needs to be uint8"):
         Upscaler("abpn-x3", threads=1)(image)  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize("name", ["abpn-x3", "abpn-x3-float"])
+def test_several_threads_share_a_model_and_each_gets_its_own_image(name: str) -> None:
+    images = [np.random.default_rng(seed).integers(0, 256, (9 + seed, 21 - seed, 3), np.uint8) for seed in range(12)]
+    upscale = Upscaler(name, threads=1)
+    expected = [upscale(image) for image in images]
+    with ThreadPoolExecutor(6) as pool:
+        for _ in range(3):
+            for made, whole in zip(pool.map(upscale, images), expected, strict=True):
+                assert np.array_equal(made, whole)
