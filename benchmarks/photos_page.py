@@ -55,8 +55,8 @@ def speed() -> str:
     assert batch is not None, "run benchmarks/batch.py"
     return "\n".join(
         [
-            f"A JPEG of {photo['megapixels']:g} megapixels ×2 as a JPEG, whole cold processes, on {photo['processor']}; "
-            f"model {photo['model']}:",
+            f"A JPEG of {photo['megapixels']:g} megapixels ×2 as a JPEG, whole cold processes, on "
+            f"{photo['processor']}; model {photo['model']}:",
             "",
             "| | seconds (median) | min – max | peak memory |",
             "|---|---|---|---|",
@@ -69,8 +69,8 @@ def speed() -> str:
                 for name, row in photo["other_class"].items()
             ),
             "",
-            f"{photo['times_pillow']:.1f} times as long as Pillow's Lanczos and encoder. The estimates are for networks "
-            "of Real-ESRGAN's sizes with random weights, timed on a part of the photo "
+            f"{photo['times_pillow']:.1f} times as long as Pillow's Lanczos and encoder. The estimates are for "
+            "networks of Real-ESRGAN's sizes with random weights, timed on a part of the photo "
             f"({_gflops(photo)}) and multiplied: the tool itself is not here. By them "
             f"{_times(photo)}.",
             "",
