@@ -8,6 +8,7 @@ Knows nothing of paths, limits or metadata.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from PIL import Image
 from pocketsr.image.deep_png import read_deep_png
 from pocketsr.image.deep_tiff import DeepTiff
 from pocketsr.image.inks import to_srgb
+from pocketsr.image.png_bands import PngBands
 
 #: Pixels that leave Pillow at a time; small beside a photo, large beside the cost of a call.
 _BAND_PIXELS = 1 << 20
@@ -40,14 +42,22 @@ class Decoded(NamedTuple):
     is_srgb: bool = False
 
 
-def decode(image: Image.Image, file: IO[bytes], *, deep_tiff: DeepTiff | None, deep: bool) -> Decoded | None:
+def decode(
+    image: Image.Image,
+    file: IO[bytes],
+    *,
+    deep_tiff: DeepTiff | None,
+    deep: bool,
+    png_bands: PngBands | None = None,
+) -> Decoded | None:
     """Decode a file that Pillow has opened.
 
     Args:
-        image: From ``deep_tiff.data`` where that is given; loaded here.
+        image: From ``deep_tiff.data`` or ``png_bands.skeleton`` where these are given; loaded here.
         file: The file itself.
         deep_tiff: What ``open_deep_tiff`` made of it.
         deep: Keep 16 bits where there are so many; else their high byte is kept.
+        png_bands: What ``open_png_bands`` made of it, for files that are not to be held by Pillow.
 
     Returns:
         The pixels; None for kinds of samples that are not supported.
@@ -75,7 +85,9 @@ def decode(image: Image.Image, file: IO[bytes], *, deep_tiff: DeepTiff | None, d
     if is_inks:
         image, note = to_srgb(image, image.info.get("icc_profile"))
         notes = (note,) if note else ()
-    pixels, alpha = _unpack(image)
+    size = (png_bands.width, png_bands.height) if png_bands else image.size
+    bands = _bands(image) if png_bands is None else png_bands.bands()
+    pixels, alpha = _unpack(bands, size, mode, has_alpha=image.has_transparency_data)
     return Decoded(pixels, alpha, is_grey, 1 if mode == "1" else 8, notes, is_srgb=is_inks)
 
 
@@ -109,18 +121,27 @@ def _high_bytes(made: Decoded) -> Decoded:
     )
 
 
-def _unpack(image: Image.Image) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]:
-    """Copy the pixels out of Pillow band by band, so that no second whole copy ever exists."""
-    mode = DECODED_MODES[image.mode]
-    if image.has_transparency_data:
-        mode = "RGBA" if mode in ("RGB", "RGBA") else "LA"
+def _bands(image: Image.Image) -> Iterator[Image.Image]:
     width, height = image.size
-    pixels = np.empty((height, width, 3), np.uint8)
-    alpha = np.empty((height, width), np.uint8) if mode in ("LA", "RGBA") else None
     step = max(1, _BAND_PIXELS // width)
     for top in range(0, height, step):
-        rows = slice(top, min(top + step, height))
-        band = image.crop((0, rows.start, width, rows.stop))
+        yield image.crop((0, top, width, min(top + step, height)))
+
+
+def _unpack(
+    bands: Iterable[Image.Image], size: tuple[int, int], mode: str, *, has_alpha: bool
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]:
+    """Copy the pixels out of Pillow band by band, so that no second whole copy ever exists."""
+    mode = DECODED_MODES[mode]
+    if has_alpha:
+        mode = "RGBA" if mode in ("RGB", "RGBA") else "LA"
+    width, height = size
+    pixels = np.empty((height, width, 3), np.uint8)
+    alpha = np.empty((height, width), np.uint8) if mode in ("LA", "RGBA") else None
+    top = 0
+    for band in bands:
+        rows = slice(top, top + band.size[1])
+        top = rows.stop
         values = np.asarray(band if band.mode == mode else band.convert(mode))
         if values.ndim == 2:
             values = values[..., None]

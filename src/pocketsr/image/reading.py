@@ -2,9 +2,9 @@
 
     file -> format by content -> size check -> decode in bands of rows -> RGB + alpha -> upright
 
-Pixels leave Pillow band by band, so the peak is 7 bytes a pixel for an RGB photo (4 in Pillow, 3 in the result); a
-progressive JPEG adds libjpeg's coefficients while it decodes, and 16 bits take several times that. Knows nothing of
-networks or of writing.
+Pixels leave Pillow band by band, so the peak is 7 bytes a pixel for an RGB photo (4 in Pillow, 3 in the result), and 3
+for a large PNG, of which Pillow only gets bands; a progressive JPEG adds libjpeg's coefficients while it decodes, and
+16 bits take several times that. Knows nothing of networks or of writing.
 """
 
 from __future__ import annotations
@@ -28,9 +28,13 @@ from pocketsr.image.exif import split_orientation, turn_upright
 from pocketsr.image.formats import FORMAT_NAMES, FORMATS, Format, format_from_content
 from pocketsr.image.paths import exists, is_folder
 from pocketsr.image.photo import Photo
+from pocketsr.image.png_bands import PngBands, open_png_bands
 
 #: Images with more pixels are refused unless the caller raises the limit: a small file can claim any size.
 DEFAULT_MAX_PIXELS = 200_000_000
+
+#: Pixels from which on a PNG is decoded in bands: a third of the memory, for the same time.
+_IN_BANDS = 1 << 22
 
 #: Pages of a TIFF that are counted.
 MOST_PAGES = 100
@@ -167,6 +171,10 @@ def _decode(name: str, file: IO[bytes], kind: Format, max_pixels: int | None, de
     with reader(io.BytesIO(deep_tiff.data) if deep_tiff else file, "") as image:
         width, height = deep_tiff.width if deep_tiff else image.size[0], image.size[1]
         refuse_too_large(name, f"{width}×{height}", width * height, max_pixels)
+        if kind.name == "PNG" and width * height >= _IN_BANDS and (png_bands := open_png_bands(file)) is not None:
+            with reader(io.BytesIO(png_bands.skeleton), "") as skeleton:
+                return decode_picture(name, skeleton, file, png_bands=png_bands)
+        file.seek(0)
         with without_chatter() if kind.name == "TIFF" else nullcontext():
             photo = decode_picture(name, image, file, deep_tiff=deep_tiff, deep=deep)
         pictures = count_pages(file, MOST_PAGES) if kind.name == "TIFF" else int(getattr(image, "n_frames", 1))
@@ -187,10 +195,16 @@ def refuse_too_large(name: str, what: str, pixels: int, max_pixels: int | None) 
 
 
 def decode_picture(
-    name: str, image: Image.Image, file: IO[bytes], *, deep_tiff: DeepTiff | None = None, deep: bool = False
+    name: str,
+    image: Image.Image,
+    file: IO[bytes],
+    *,
+    deep_tiff: DeepTiff | None = None,
+    png_bands: PngBands | None = None,
+    deep: bool = False,
 ) -> Photo:
     """Return the picture at which an open file stands, upright and with what the file says about it."""
-    made = decode(image, file, deep_tiff=deep_tiff, deep=deep)
+    made = decode(image, file, deep_tiff=deep_tiff, deep=deep, png_bands=png_bands)
     if made is None:
         raise ImageFileError(
             f"cannot read {name}: samples of kind {image.mode!r} are not supported; convert it to 8- or 16-bit RGB"
