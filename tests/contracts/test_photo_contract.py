@@ -16,7 +16,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from pocketsr.errors import MissingExtraError, SettingError
 from pocketsr.graph.tflite import write_model
-from pocketsr.image import Photo, formats, read_frames, read_image, write_image
+from pocketsr.image import Photo, decoding, formats, read_frames, read_image, write_image
 from pocketsr.runtime import Target, Upscaler
 from pocketsr.runtime.photo import PhotoSettings, upscale_file
 from sample_files import cmyk_profile, deep_png, deep_samples, photo_pixels
@@ -210,6 +210,18 @@ def test_webp_is_webp_again(bundled: Upscaler, tmp_path: Path, lossless: bool) -
 
 def test_avif_is_avif_again(bundled: Upscaler, tmp_path: Path) -> None:
     _is_what_the_model_makes(bundled, _saved(tmp_path / "in.avif", Image.fromarray(photo_pixels())), LOSSY_LEVELS)
+
+
+def test_more_than_8_bits_in_an_avif_are_reduced_and_that_is_said(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = _saved(tmp_path / "in.avif", Image.fromarray(photo_pixels()))
+    assert upscale_file(upscaler, source, tmp_path / "out.png") == ()
+    data = bytearray(source.read_bytes())
+    place = data.index(b"pixi") + 9
+    data[place : place + 3] = bytes([10, 10, 10])
+    with Image.open(source) as image:  # the decoder goes by the pictures' own description
+        assert decoding.decode(image, io.BytesIO(data), deep_tiff=None, deep=True).notes == (  # type: ignore[union-attr]
+            "10-bit samples were reduced to 8 bits",
+        )
 
 
 def test_bmp_is_bmp_again(upscaler: Upscaler, tmp_path: Path) -> None:

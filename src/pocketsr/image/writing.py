@@ -136,6 +136,11 @@ def check_fits(path: Path, *, height: int, width: int) -> None:
             f"cannot write {path}: {kind.name} holds up to {kind.largest_side:,} pixels a side and the image is "
             f"{width:,}×{height:,}; write PNG instead"
         )
+    if kind.largest_area is not None and height * width > kind.largest_area:
+        raise ImageFileError(
+            f"cannot write {path}: {kind.name} holds up to {kind.largest_area:,} pixels and the image has "
+            f"{height * width:,}; write PNG instead"
+        )
 
 
 @contextmanager
