@@ -86,12 +86,12 @@ def upscale(source: Path, target: Path, *words: str) -> list[str]:
 
 def twelve_megapixels() -> dict[str, object]:
     """Time ways to double a photograph."""
-    import pocketsr
+    from pocketsr.weights import defaults
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         photo, target = make_photo(folder / "in.jpg", HEIGHT, WIDTH), folder / "out.jpg"
-        entry = next((entry for entry in pocketsr.models() if entry.scale == 2 and entry.precision == "int8"), None)
+        entry = defaults().get(2)
         model = entry.name if entry is not None else str(untrained(folder / "scsrn-x2.tflite"))
         ways = {
             "pocketsr upscale": upscale(photo, target, "-m", model, "-s", "2", "-q"),

@@ -48,46 +48,47 @@ def faithful() -> str:
 
 
 def speed() -> str:
-    """Return the tables of time and memory."""
-    photo, large, batch = (record.read(name) for name in ("photos-speed", "photos-large", "batch"))
-    assert photo is not None, "run benchmarks/photos.py speed"
-    assert large is not None, "run benchmarks/photos.py large"
-    assert batch is not None, "run benchmarks/batch.py"
-    return "\n".join(
-        [
-            f"A JPEG of {photo['megapixels']:g} megapixels ×2 as a JPEG, whole cold processes, on "
-            f"{photo['processor']}; model {photo['model']}:",
-            "",
-            "| | seconds (median) | min – max | peak memory |",
-            "|---|---|---|---|",
-            *(
-                f"| {way} | {row['median_s']:.2f} | {row['min_s']:.2f} – {row['max_s']:.2f} | {row['peak_mb']} MB |"
-                for way, row in photo["ways"].items()
-            ),
-            *(
-                f"| {name}, by {row['runtime']}: estimate | {row['estimated_s']:.0f} | | |"
-                for name, row in photo["other_class"].items()
-            ),
-            "",
-            f"{photo['times_pillow']:.1f} times as long as Pillow's Lanczos and encoder. The estimates are for "
-            "networks of Real-ESRGAN's sizes with random weights, timed on a part of the photo "
-            f"({_gflops(photo)}) and multiplied: the tool itself is not here. By them "
-            f"{_times(photo)}.",
-            "",
-            f"{large['megapixels']:g} megapixels ×{large['scale']}:",
-            "",
-            "| | seconds | peak memory | output |",
-            "|---|---|---|---|",
-            *(
-                f"| {way} | {row['wall_s']:.0f} | {row['peak_mb']} MB | {row['output_mb']} MB |"
-                for way, row in large["ways"].items()
-            ),
-            "",
-            *_batch(batch),
-            "",
-            "Made again by `python benchmarks/photos.py speed`, `large` and `python benchmarks/batch.py`.",
-        ]
-    )
+    """Return the tables of time and memory, of those results that there are."""
+    parts = {"photos-speed": _photo, "photos-large": _large, "batch": _batch}
+    found = {suite: record.read(suite) for suite in parts}
+    sections = ["\n".join(parts[suite](results)) for suite, results in found.items() if results is not None]
+    again = "Made again by `python benchmarks/photos.py speed`, `large` and `python benchmarks/batch.py`."
+    return "\n\n".join([*sections, again])
+
+
+def _photo(photo: dict[str, Any]) -> list[str]:
+    return [
+        f"A JPEG of {photo['megapixels']:g} megapixels ×2 as a JPEG, whole cold processes, on {photo['processor']}; "
+        f"model {photo['model']}:",
+        "",
+        "| | seconds (median) | min – max | peak memory |",
+        "|---|---|---|---|",
+        *(
+            f"| {way} | {row['median_s']:.2f} | {row['min_s']:.2f} – {row['max_s']:.2f} | {row['peak_mb']} MB |"
+            for way, row in photo["ways"].items()
+        ),
+        *(
+            f"| {name}, by {row['runtime']}: estimate | {row['estimated_s']:.0f} | | |"
+            for name, row in photo["other_class"].items()
+        ),
+        "",
+        f"{photo['times_pillow']:.1f} times as long as Pillow's Lanczos and encoder. The estimates are for networks of "
+        f"Real-ESRGAN's sizes with random weights, timed on a part of the photo ({_gflops(photo)}) and multiplied: the "
+        f"tool itself is not here. By them {_times(photo)}.",
+    ]
+
+
+def _large(large: dict[str, Any]) -> list[str]:
+    return [
+        f"{large['megapixels']:g} megapixels ×{large['scale']}:",
+        "",
+        "| | seconds | peak memory | output |",
+        "|---|---|---|---|",
+        *(
+            f"| {way} | {row['wall_s']:.0f} | {row['peak_mb']} MB | {row['output_mb']} MB |"
+            for way, row in large["ways"].items()
+        ),
+    ]
 
 
 def _gflops(photo: dict[str, Any]) -> str:

@@ -192,7 +192,10 @@ def find_float(path: Path) -> Entry | None:
     'abpn-x3-float'
     """
     name = next((entry.name for entry in entries() if entry.path == path), None)
-    return next((entry for entry in entries() if name is not None and entry.name == f"{name}-float"), None)
+    if name is None:
+        return None
+    forms = (entry for entry in entries() if entry.name == f"{name}-float" and entry.precision == "float32")
+    return next(forms, None)
 
 
 def defaults(style: Style = "clean") -> Mapping[int, Entry]:
