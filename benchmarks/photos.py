@@ -2,7 +2,7 @@
 
     python benchmarks/photos.py speed              a 12-megapixel JPEG ×2, beside Pillow and networks of another class
     python benchmarks/photos.py large              100 megapixels ×3 as whole processes: time and memory
-    python benchmarks/photos.py quality FOLDER     16 bits and faithful colour on Set5, Set14, BSD100 in FOLDER
+    python benchmarks/photos.py quality FOLDER     16 bits, faithful colour on Set5, Set14, BSD100 in FOLDER; alpha
 
 Leave the machine alone during the first two. Commands are whole cold processes, in turn; medians over the rounds, with
 the operating system's own account of memory. Photographs are made here (``speed.photo_like``).
@@ -323,7 +323,26 @@ def quality(folder: Path | None) -> dict[str, object]:
             "images_better": sum(gain > 0 for gain in gains),
             "images": len(gains),
         }
-    return {"sixteen_bits_error_levels": bits, "faithful_gain_psnr_rgb": sets}
+    alpha = {f"{edge:g}": alpha_errors(upscaler, edge) for edge in (0.5, 1, 2, 4, 6, 9)}
+    return {"sixteen_bits_error_levels": bits, "faithful_gain_psnr_rgb": sets, "alpha_rms_by_edge": alpha}
+
+
+def alpha_errors(upscaler: object, edge: float, size: int = 192) -> dict[str, float]:
+    """Return root-mean-square errors, in levels, of a star that fades out over so many pixels, shrunk and enlarged."""
+    from pocketsr.image import downscale, resize_bicubic
+    from pocketsr.runtime.alpha import alpha_strips
+
+    rows, columns = np.mgrid[0 : 4 * size, 0 : 4 * size] / 4  # 4×4 samples a pixel
+    down, right = rows - size / 2, columns - size / 2
+    distance = np.hypot(down, right) - size * (0.32 + 0.08 * np.sin(9 * np.arctan2(down, right)))
+    covered = np.clip(0.5 - distance / edge, 0, 1).reshape(size, 4, size, 4).mean(axis=(1, 3))
+    truth = np.rint(255 * covered).astype(np.uint8)
+    small = downscale(truth, 3)
+    made = {
+        "network": np.concatenate(list(alpha_strips(upscaler, small))),
+        "bicubic": resize_bicubic(small, size, size),
+    }
+    return {way: round(float(np.sqrt(np.square(image.astype(float) - truth).mean())), 2) for way, image in made.items()}
 
 
 def sixteen_bits(forms: dict[str, object], path: Path) -> dict[str, float]:

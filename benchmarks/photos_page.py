@@ -13,12 +13,23 @@ BEGIN, END = "<!-- figures of {} -->", "<!-- end figures -->"
 def page() -> str:
     """Return the page with fresh tables between their marks."""
     text = PAGE.read_text(encoding="utf-8")
-    for name, make in {"16 bits": sixteen_bits, "faithful": faithful, "speed": speed}.items():
+    for name, make in {"alpha": alpha, "16 bits": sixteen_bits, "faithful": faithful, "speed": speed}.items():
         begin = BEGIN.format(name)
         before, rest = text.split(begin)
         _, after = rest.split(END, 1)
         text = f"{before}{begin}\n{make()}\n{END}{after}"
     return text
+
+
+def alpha() -> str:
+    """Return the table of errors in transparency."""
+    quality = record.read("photos-quality")
+    assert quality is not None, "run benchmarks/photos.py quality"
+    edges = quality["alpha_rms_by_edge"]
+    lines = ["| edge, pixels of the output | " + " | ".join(edges) + " |", "|---|" + "---|" * len(edges)]
+    for way in ("network", "bicubic"):
+        lines.append(f"| {way} | " + " | ".join(f"{row[way]:.1f}" for row in edges.values()) + " |")
+    return "\n".join(lines)
 
 
 def sixteen_bits() -> str:
