@@ -27,8 +27,8 @@ def alpha() -> str:
     assert quality is not None, "run benchmarks/photos.py quality"
     edges = quality["alpha_rms_by_edge"]
     lines = ["| edge, pixels of the output | " + " | ".join(edges) + " |", "|---|" + "---|" * len(edges)]
-    for way in ("network", "bicubic"):
-        lines.append(f"| {way} | " + " | ".join(f"{row[way]:.1f}" for row in edges.values()) + " |")
+    ways = ("network", "bicubic")
+    lines += [f"| {way} | " + " | ".join(f"{row[way]:.1f}" for row in edges.values()) + " |" for way in ways]
     return "\n".join(lines)
 
 
