@@ -99,8 +99,8 @@ def page(results: dict[str, Any]) -> str:
         "# Which model is taken where none is named",
         "",
         "Written by `python benchmarks/default_choice.py DATA`. "
-        f"{results['images']} images kept apart from training, shrunk by MATLAB's bicubic, then stored; mean PSNR, RGB, "
-        f"no border. The model for JPEG is taken of quality {results['threshold']:.0f} and below, and of pixels "
+        f"{results['images']} images kept apart from training, shrunk by MATLAB's bicubic, then stored; mean PSNR, "
+        f"RGB, no border. The model for JPEG is taken of quality {results['threshold']:.0f} and below, and of pixels "
         "that show such a quality. *Taken* is how many got it.",
     ]
     for scale in dict.fromkeys(row["scale"] for row in results["rows"]):
