@@ -3,7 +3,7 @@
     python benchmarks/train_small.py DATA             ends with exit code 1 if Set5 is off by more than 0.05 dB
     python benchmarks/train_small.py DATA --record    writes down what came out
 
-DATA holds `train` and `benchmarks/Set5`. All the way a model of the bank goes: images, float stage, integer stage, export
+DATA holds `train` and `benchmarks/Set5`. All the way a model of the bank goes: images, float and integer stage, export
 with its check, judging the int8 file. One thread, so that it is the same run on every machine but for rounding.
 """
 
