@@ -75,6 +75,15 @@ def test_progress_counts_every_orientation_of_every_slab(eightfold: Upscaler) ->
     assert calls == [(number, 8) for number in range(1, 9)]
 
 
+def test_it_writes_into_an_array_that_is_given(plain: Upscaler, eightfold: Upscaler) -> None:
+    image = _image(9, 8, 3)
+    out = np.empty((27, 24, 3), np.uint8)
+    assert eightfold(image, out=out) is out
+    assert np.array_equal(out, _mean(plain, image))
+    with pytest.raises(SettingError, match="output needs to be"):
+        eightfold(image, out=out[:5])
+
+
 def test_what_a_call_refuses_is_refused(eightfold: Upscaler) -> None:
     with pytest.raises(SettingError, match="needs to be uint8"):
         eightfold(np.zeros((4, 4, 3), np.float32))  # type: ignore[arg-type]

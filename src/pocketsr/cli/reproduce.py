@@ -59,7 +59,6 @@ def command(
     from pocketsr.evaluate.official.beside import find_sets, judge
 
     if is_list:
-        click.echo(f"{'bank':<20} our own models, judged again beside their cards")
         for table in official_tables():
             click.echo(f"{table.name:<20} {table.paper}, {table.number}: {table.title}")
         return

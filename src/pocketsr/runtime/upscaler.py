@@ -124,15 +124,18 @@ class Upscaler:
         """
         if self._needs_luma(image) and out is None:
             return enlarge_by_luma(image, self.scale, lambda luma: self(luma, on_progress=on_progress))
-        if self._tta:
-            return np.concatenate(list(self._ensemble(image, on_progress)))
-        return self._once(image, on_progress)
+        if not self._tta:
+            return self._once(image, out, on_progress)
+        output = _Work(self, image, on_progress).output(out)
+        first = 0
+        for strip in self._ensemble(image, on_progress):
+            output[first : first + len(strip)] = strip
+            first += len(strip)
+        return output
 
-    def _once(self, image: Pixels, on_progress: Progress | None = None) -> Pixels:
+    def _once(self, image: Pixels, out: Pixels | None = None, on_progress: Progress | None = None) -> Pixels:
         work = _Work(self, image, on_progress)
-        output = np.empty(work.output_shape, np.uint8) if out is None else out
-        if output.shape != work.output_shape or output.dtype != np.uint8:
-            raise SettingError(f"the output needs to be uint8 {work.output_shape}, not {output.dtype} {output.shape}")
+        output = work.output(out)
         for rows in work.grid.rows:
             work.fill(rows, output[work.kept(rows)])
         return output
@@ -201,6 +204,13 @@ class _Work:
         self.grid = upscaler._grid(*self._image.shape[:2])
         self.output_shape = (image.shape[0] * spec.scale, image.shape[1] * spec.scale, *image.shape[2:])
         self._on_progress, self._done = on_progress, 0
+
+    def output(self, given: Pixels | None) -> Pixels:
+        """Return an array for the whole output: a new one, or what was given, which has to fit."""
+        output = np.empty(self.output_shape, np.uint8) if given is None else given
+        if output.shape != self.output_shape or output.dtype != np.uint8:
+            raise SettingError(f"the output needs to be uint8 {self.output_shape}, not {output.dtype} {output.shape}")
+        return output
 
     def kept(self, rows: Span) -> slice:
         """Return the rows of the output that a row of tiles makes."""
