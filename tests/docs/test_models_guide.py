@@ -53,7 +53,7 @@ def test_the_python_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     names = {"pocketsr": pocketsr, "pixels": np.zeros((8, 8, 3), np.uint8)}
     for line in block.splitlines():
         if "jpeg" not in line or _has_jpeg():
-            exec(line, names)  # noqa: S102 - our own page
+            exec(line, names)
 
 
 def _has_jpeg() -> bool:

@@ -122,7 +122,7 @@ def find_readings(recipe: Recipe) -> tuple[str, ...]:
     for readings in _subsets(sorted(readings_of(recipe.name))):
         with suppress(UnknownNameError):
             candidates.append((readings, load_recipe(recipe.name, readings=readings)))
-    # A reading may be of the network or of lengths, which --network and --steps change, too: the most alike comes first.
+    # --network and --steps change what a reading may change, too: the most alike comes first.
     for has_options, has_lengths in ((True, True), (True, False), (False, True), (False, False)):
         wanted = _essence(recipe, has_options=has_options, has_lengths=has_lengths)
         for readings, shipped in candidates:
