@@ -45,6 +45,12 @@ _OPTIONS = (
     click.option("--fit", type=_Box(), help="Largest size inside a box, such as 1920x1080."),
     click.option("--longest", type=_POSITIVE, help="Pixels of the longer side."),
     click.option("--megapixels", type=click.FloatRange(min=0, min_open=True), help="Million pixels of the output."),
+    click.option(
+        "--style",
+        type=click.Choice(["auto", "photo", "clean", "jpeg", "gan"]),
+        default="auto",
+        help="Kind of model where none is named; auto and photo look at IN: clean or jpeg  [default: auto].",
+    ),
     click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP, AVIF...  [default: 95; AVIF 90]."),
     click.option("--lossless", is_flag=True, help="Keep every pixel; WebP and JPEG XL have this as a choice."),
     click.option("--strip", is_flag=True, help="Leave out EXIF, XMP, IPTC, texts and resolution."),
@@ -81,4 +87,5 @@ def make_settings(values: Mapping[str, Any]) -> PhotoSettings:
         lossless=values["lossless"],
         is_stripped=values["strip"],
         is_faithful=values["faithful"],
+        style=values["style"],
     )
