@@ -54,6 +54,7 @@ _PACKAGES = {"litert": "ai_edge_litert", "openvino": "openvino", "onnxruntime": 
 @click.option("--adb-program", default="adb", show_default=True, help="The command adb.")
 @click.option("--strict", is_flag=True, help="Refuse to measure while the machine is not idle.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Record to write (JSON).")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw time over size, .png or .svg; needs two --size.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record instead of tables.")
 def command(
     models: tuple[str, ...],
@@ -77,6 +78,7 @@ def command(
     adb_program: str,
     strict: bool,
     output: Path | None,
+    plot: Path | None,
     as_json: bool,
 ) -> None:
     """Time each MODEL, a name from `pocketsr models` or a .tflite or .onnx file  [default: abpn-x3].
@@ -86,8 +88,11 @@ def command(
     Each model on each backend runs in a process of its own, all take turns, and pixels are compared with the reference
     backend's. Leave the machine alone meanwhile.
     """
-    if output is not None and not output.absolute().parent.is_dir():
-        raise click.UsageError(f"there is no folder {output.parent} to write {output.name} in; create it first")
+    for target in (output, plot):
+        if target is not None and not target.absolute().parent.is_dir():
+            raise click.UsageError(f"there is no folder {target.parent} to write {target.name} in; create it first")
+    if plot is not None and len(sizes) < 2:
+        raise click.UsageError("--plot draws time over size: give --size more than once")
     from pocketsr.bench import write_record
 
     is_beside = is_profiled or has_roofline or with_bare or with_peers or bool(peer_files)
@@ -130,6 +135,10 @@ def command(
         found = make_record(results, idle, roofline=roofline, profiles=profiles, failed=others.absent)
     if output is not None:
         write_record(found, output)
+    if plot is not None:
+        from pocketsr.cli.bench_plot import draw_sweep
+
+        draw_sweep(found, plot)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
     else:
