@@ -93,26 +93,30 @@ class Upscaler:
         """Output height over input height."""
         return self.spec.scale
 
-    def __call__(self, image: Pixels, *, on_progress: Progress | None = None) -> Pixels:
+    def __call__(self, image: Pixels, *, out: Pixels | None = None, on_progress: Progress | None = None) -> Pixels:
         """Upscale one image.
 
         Args:
             image: uint8 ``(H, W, 3)`` RGB or ``(H, W)`` grey, any size. Grey is run as colour and returned as its luma,
                 so it gets no tint. A model that knows luma only gets the luma of a colour image; its colour is
                 enlarged by bicubic.
+            out: uint8 of the output's shape to write into, any strides, as the plane of a video's frame; None makes a
+                new array. Not for colour with a model that knows luma only.
             on_progress: Called after every tile with (tiles done, tiles in all).
 
         Returns:
-            uint8 ``(sH, sW, 3)`` or ``(sH, sW)``. Where the model wants sides in multiples of a number, the image is
-            continued with its last row and column, and the result cropped.
+            uint8 ``(sH, sW, 3)`` or ``(sH, sW)``: ``out`` where it was given. Where the model wants sides in multiples
+            of a number, the image is continued with its last row and column, and the result cropped.
 
         Raises:
             SettingError: Another dtype or shape than that, or an image without pixels.
         """
-        if self._needs_luma(image):
+        if self._needs_luma(image) and out is None:
             return enlarge_by_luma(image, self.scale, lambda luma: self(luma, on_progress=on_progress))
         work = _Work(self, image, on_progress)
-        output = np.empty(work.output_shape, np.uint8)
+        output = np.empty(work.output_shape, np.uint8) if out is None else out
+        if output.shape != work.output_shape or output.dtype != np.uint8:
+            raise SettingError(f"the output needs to be uint8 {work.output_shape}, not {output.dtype} {output.shape}")
         for rows in work.grid.rows:
             work.fill(rows, output[work.kept(rows)])
         return output
@@ -184,12 +188,14 @@ class _Work:
             window = self._image[rows.start : rows.stop, columns.start : columns.stop]
             batch = self._as_batch(window)
             part = strip[:, self._kept(columns, 1)]
+            if self._is_grey and self._channels == 1:
+                part = part[:, :, None]
             if part.shape == (height, width, self._channels):
                 self._session(batch, out=part[None])  # nothing is cut off: no copy
             else:
                 result = self._session(batch)[0]
                 result = result[self._within(rows, 0), self._within(columns, 1)]
-                part[...] = self._as_grey(result) if self._is_grey else result
+                part[...] = _as_grey(result) if part.ndim == 2 else result
             self._done += 1
             if self._on_progress is not None:
                 self._on_progress(self._done, len(self.grid))
@@ -208,12 +214,11 @@ class _Work:
             window = np.broadcast_to(window[:, :, None], (*window.shape, self._channels))
         return window[None]
 
-    def _as_grey(self, result: Pixels) -> Pixels:
-        if self._channels == 1:
-            return result[:, :, 0]
-        from pocketsr.image import rgb_to_grey
 
-        return rgb_to_grey(result)
+def _as_grey(result: Pixels) -> Pixels:
+    from pocketsr.image import rgb_to_grey
+
+    return rgb_to_grey(result)
 
 
 def _continued(image: Pixels, multiple: int) -> Pixels:

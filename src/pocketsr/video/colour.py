@@ -97,7 +97,7 @@ class Converter:
         self._av = load_av()
         from av.video.reformatter import Interpolation, VideoReformatter
 
-        self._to, self._from = VideoReformatter(), VideoReformatter()
+        self._to, self._from, self._large = VideoReformatter(), VideoReformatter(), VideoReformatter()
         self._flags = int(
             Interpolation.BICUBIC
             | Interpolation.ACCURATE_RND
@@ -107,16 +107,20 @@ class Converter:
         )
 
     def to_rgb(self, frame: Any) -> _Rgb:
-        """Return a frame as RGB, full range: uint8 ``(H, W, 3)``, or uint16 where it holds more than 8 bits."""
+        """Return a frame as RGB, full range: uint8 ``(H, W, 3)``, or uint16 where it holds more than 8 bits.
+
+        It is a view into a frame of its own where it can be; not to be written to.
+        """
         form = pixel_format(frame.format.name)
         target = "rgb48le" if form.bits > 8 else "rgb24"
-        return np.asarray(self._reformat(self._to, frame, target, FULL if form.is_rgb else self.colour.range, FULL))
+        return packed_of(self._frame(self._to, frame, target, FULL if form.is_rgb else self.colour.range, FULL))
 
-    def to_planes(self, frame: Any) -> list[npt.NDArray[Any]]:
-        """Return the planes of a YUV frame, as they are: uint8, or uint16 with the format's number of bits."""
+    def to_planes(self, frame: Any) -> Any:
+        """Return a YUV frame as one whose components have planes of their own: itself where it is such a one."""
         form = pixel_format(frame.format.name)
-        planar = self._frame(self._to, frame, form.planar, self.colour.range, self.colour.range)
-        return planes_of(planar)
+        if form.is_planar:
+            return frame
+        return self._frame(self._to, frame, form.planar, self.colour.range, self.colour.range)
 
     def to_frame(self, rgb: _Rgb, target: str) -> Any:
         """Return RGB as a frame of a pixel format.
@@ -125,26 +129,40 @@ class Converter:
             rgb: uint8 or uint16 ``(H, W, 3)``, full range.
             target: Name of the format.
         """
-        source = self._av.VideoFrame.from_ndarray(rgb, format="rgb48le" if rgb.dtype == np.uint16 else "rgb24")
+        frame = self.empty(*rgb.shape[:2], "rgb48le" if rgb.dtype == np.uint16 else "rgb24")
+        packed_of(frame)[...] = rgb
+        return self.from_rgb(frame, target)
+
+    def from_rgb(self, frame: Any, target: str) -> Any:
+        """Return a frame of ``rgb24`` or ``rgb48le`` in another pixel format."""
+        return self.converted(frame, target, FULL)
+
+    def converted(self, frame: Any, target: str, source_range: int | None = None) -> Any:
+        """Return a frame in another pixel format, YUV unless ``source_range`` says how its numbers are to be taken."""
         is_rgb = pixel_format(target).is_rgb
-        return self._frame(self._from, source, target, FULL, FULL if is_rgb else self.colour.range)
+        given = self.colour.range if source_range is None else source_range
+        return self._frame(self._from, frame, target, given, FULL if is_rgb else self.colour.range)
+
+    def enlarged(self, frame: Any, target: str, scale: int) -> Any:
+        """Return a YUV frame enlarged by bicubic, its chroma staying where it lies, in another YUV format."""
+        size = {"height": frame.height * scale, "width": frame.width * scale}
+        return self._frame(self._large, frame, target, self.colour.range, self.colour.range, **size)
+
+    def empty(self, height: int, width: int, form: str) -> Any:
+        """Return a frame whose pixels are not set."""
+        return self._av.VideoFrame(width, height, form)
 
     def from_planes(self, planes: list[npt.NDArray[Any]], form: str, target: str) -> Any:
         """Return planes of the planar format ``form`` as a frame of the format ``target``."""
-        height, width = planes[0].shape
-        frame = self._av.VideoFrame(width, height, form)
-        for plane, values in zip(frame.planes, planes, strict=True):
-            _rows(plane, values.dtype)[:, : values.shape[1]] = values
-        is_rgb = pixel_format(target).is_rgb
-        return self._frame(self._from, frame, target, self.colour.range, FULL if is_rgb else self.colour.range)
+        frame = self.empty(*planes[0].shape, form)
+        for index, values in enumerate(planes):
+            plane_of(frame, index)[...] = values
+        return self.converted(frame, target)
 
-    def _reformat(self, way: Any, frame: Any, target: str, source_range: int, target_range: int) -> npt.NDArray[Any]:
-        result = self._frame(way, frame, target, source_range, target_range)
-        array: npt.NDArray[Any] = result.to_ndarray()
-        return array
-
-    def _frame(self, way: Any, frame: Any, target: str, source_range: int, target_range: int) -> Any:
-        if frame.format.name == target:
+    def _frame(
+        self, way: Any, frame: Any, target: str, source_range: int, target_range: int, **size: int
+    ) -> Any:
+        if frame.format.name == target and not size:
             return frame
         return way.reformat(
             frame,
@@ -155,13 +173,26 @@ class Converter:
             dst_color_range=target_range,
             interpolation=self._flags,
             threads=1,
+            **size,
         )
 
 
 def planes_of(frame: Any) -> list[npt.NDArray[Any]]:
     """Return copies of the planes of a planar frame, without the padding of their rows."""
-    dtype = _dtype(pixel_format(frame.format.name))
-    return [_rows(plane, dtype)[:, : plane.width].copy() for plane in frame.planes]
+    return [plane_of(frame, index).copy() for index in range(len(frame.planes))]
+
+
+def plane_of(frame: Any, index: int) -> npt.NDArray[Any]:
+    """Return a plane of a planar frame, ``(H, W)``, uint8 or uint16: a view into the frame."""
+    plane = frame.planes[index]
+    return _rows(plane, _dtype(pixel_format(frame.format.name)))[:, : plane.width]
+
+
+def packed_of(frame: Any) -> npt.NDArray[Any]:
+    """Return the pixels of a frame of ``rgb24`` or ``rgb48le``, ``(H, W, 3)``: a view into the frame."""
+    plane = frame.planes[0]
+    rows = _rows(plane, _dtype(pixel_format(frame.format.name)))
+    return rows[:, : 3 * plane.width].reshape(plane.height, plane.width, 3)
 
 
 def is_same_picture(one: Any, other: Any) -> bool:

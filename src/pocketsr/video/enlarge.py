@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from pocketsr.runtime import Upscaler
 from pocketsr.runtime.pixels import Pixels
-from pocketsr.video.colour import Colour, Converter, is_same_picture
-from pocketsr.video.formats import PixelFormat, pixel_format
-from pocketsr.video.resample import chroma_shift, enlarge_plane
+from pocketsr.video.colour import Colour, Converter, is_same_picture, packed_of, plane_of
+from pocketsr.video.formats import pixel_format
+from pocketsr.video.resample import enlarge_plane
 from pocketsr.video.reuse import ReusingUpscaler
 
 #: Steps of 16 bits in one of 8.
@@ -69,21 +69,23 @@ class Enlarger:
             return self._last[1]
         start, before = time.perf_counter(), self.network_s
         form = pixel_format(frame.format.name)
-        enlarged = self._by_luma(frame, form) if self._channels == 1 and not form.is_rgb else self._by_rgb(frame)
+        enlarged = self._by_luma(frame) if self._channels == 1 and not form.is_rgb else self._by_rgb(frame)
         self.colour_s += time.perf_counter() - start - (self.network_s - before)
         self._last = (frame, enlarged) if self._reuse else None
         return enlarged
 
-    def _network(self, image: Pixels) -> Pixels:
+    def _network(self, image: Pixels, out: Pixels | None = None) -> Pixels:
         start = time.perf_counter()
-        result = self._run(image)
+        result = self._run(image, out)
         self.network_s += time.perf_counter() - start
         return result
 
     def _by_rgb(self, frame: Any) -> Any:
         rgb = self._converter.to_rgb(frame)
         if rgb.dtype == np.uint8:
-            return self._converter.to_frame(self._network(np.ascontiguousarray(rgb)), self._target)
+            larger = self._converter.empty(rgb.shape[0] * self._scale, rgb.shape[1] * self._scale, "rgb24")
+            self._network(rgb, packed_of(larger))
+            return self._converter.from_rgb(larger, self._target)
         base = ((rgb.astype(np.uint32) * 255 + 32895) >> 16).astype(np.uint8)
         enlarged = self._network(base)
         if pixel_format(self._target).bits == 8:
@@ -92,33 +94,29 @@ class Enlarger:
         deep = enlarged.astype(np.float32) * _DEEP + enlarge_plane(rest, self._scale)
         return self._converter.to_frame(_rounded(deep, 65535).astype(np.uint16), self._target)
 
-    def _by_luma(self, frame: Any, form: PixelFormat) -> Any:
-        planes = self._converter.to_planes(frame)
-        white = (1 << form.bits) - 1
-        across = form.across > 1
-        enlarged = [self._luma(planes[0], form.bits)]
-        for plane in planes[1:]:
-            shift = chroma_shift(self._scale, subsampled_across=across)
-            larger = enlarge_plane(plane, self._scale, shift=shift)
-            enlarged.append(_rounded(larger, white).astype(plane.dtype))
-        height, width = enlarged[0].shape
-        # Odd sides: the chroma of an odd side is rounded up, and so it is of the enlarged one.
-        sizes = [(height, width)] + [(-(-height // form.down), -(-width // form.across))] * (len(planes) - 1)
-        cut = [plane[:rows, :columns] for plane, (rows, columns) in zip(enlarged, sizes, strict=True)]
-        return self._converter.from_planes(cut, form.planar, self._target)
+    def _by_luma(self, frame: Any) -> Any:
+        """Enlarge all of a frame by bicubic where its chroma lies, and put the network's luma in the place of that."""
+        planar = self._converter.to_planes(frame)
+        goal = pixel_format(self._target)
+        is_direct = goal.is_planar and not goal.is_rgb and not goal.has_alpha
+        form = self._target if is_direct else pixel_format(planar.format.name).planar
+        larger = self._converter.enlarged(planar, form, self._scale)
+        self._luma(plane_of(planar, 0), pixel_format(planar.format.name).bits, plane_of(larger, 0), pixel_format(form).bits)
+        return larger if is_direct else self._converter.converted(larger, self._target)
 
-    def _luma(self, plane: npt.NDArray[Any], bits: int) -> npt.NDArray[Any]:
+    def _luma(self, plane: npt.NDArray[Any], bits: int, out: npt.NDArray[Any], out_bits: int) -> None:
         """Enlarge luma. Networks were trained on studio range with 8 bits, so that is what they see."""
-        if bits == 8 and not self._colour.is_full:
-            return self._network(plane)
-        step = 1 << (bits - 8)
-        white = (1 << bits) - 1
+        is_full = self._colour.is_full
+        if bits == out_bits == 8 and not is_full:
+            self._network(plane, out)
+            return
+        white, out_white = (1 << bits) - 1, (1 << out_bits) - 1
         real = plane.astype(np.float32)
-        studio = real * (_STUDIO_STEPS / white) + _BLACK if self._colour.is_full else real / step
+        studio = real * (_STUDIO_STEPS / white) + _BLACK if is_full else real / (1 << (bits - 8))
         base = np.rint(studio).astype(np.uint8)
         larger = self._network(base).astype(np.float32) + enlarge_plane(studio - base, self._scale)
-        back = (larger - _BLACK) * (white / _STUDIO_STEPS) if self._colour.is_full else larger * step
-        return _rounded(back, white).astype(plane.dtype)
+        back = (larger - _BLACK) * (out_white / _STUDIO_STEPS) if is_full else larger * (1 << (out_bits - 8))
+        out[...] = _rounded(back, out_white)
 
 
 def _rounded(values: npt.NDArray[np.float32], white: int) -> npt.NDArray[np.float32]:

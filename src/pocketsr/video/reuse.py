@@ -24,7 +24,7 @@ _WORTH = 0.75
 
 
 class ReusingUpscaler:
-    """An upscaler that remembers the last picture. The array it returns is its own and changes with the next call.
+    """An upscaler that remembers the last picture and its output, which are not to be changed after a call.
 
     Attributes:
         tiles_run: Tiles that were run, whole pictures counted as all of theirs.
@@ -38,47 +38,56 @@ class ReusingUpscaler:
         self._grid: Grid | None = None
         self.tiles_run = self.tiles = 0
 
-    def __call__(self, image: Pixels) -> Pixels:
-        """Upscale a picture: uint8 ``(H, W, 3)`` or ``(H, W)``, as ``Upscaler`` does.
+    def __call__(self, image: Pixels, out: Pixels | None = None) -> Pixels:
+        """Upscale a picture.
+
+        Args:
+            image: uint8 ``(H, W, 3)`` or ``(H, W)``, as ``Upscaler`` takes it; any strides.
+            out: uint8 of the output's shape to write into; None makes a new array.
+
+        Returns:
+            ``out``, or an array that is not written to again.
 
         Raises:
             SettingError: As ``Upscaler``.
         """
         if not self._is_enabled:
             self.tiles, self.tiles_run = self.tiles + 1, self.tiles_run + 1
-            return self._upscaler(image)
+            return self._upscaler(image, out=out)
         if self._last is None or self._output is None or self._last.shape != image.shape:
             self._grid = self._grid_for(image)
-            return self._whole(image)
+            return self._whole(image, out)
         different = image != self._last
-        changed = different.any(axis=2) if different.ndim == 3 else different
+        changed = different if different.ndim == 2 else different[..., 0] | different[..., 1] | different[..., 2]
         grid = self._grid
         if not changed.any():
             self.tiles += 1 if grid is None else len(grid)
-            return self._output
+            return self._remembered(image, self._output if out is None else _copied(self._output, out))
         if grid is None:
-            return self._whole(image)
+            return self._whole(image, out)
         windows = [tile for tile in grid if changed[_read(tile.rows), _read(tile.columns)].any()]
         height, width = grid.window
         if len(windows) * height * width > _WORTH * changed.size:
-            return self._whole(image)
+            return self._whole(image, out)
+        result = _copied(self._output, np.empty_like(self._output) if out is None else out)
         for tile in windows:
-            self._run(image, tile.rows, tile.columns)
-        self._last = image.copy()
+            self._run(image, result, tile.rows, tile.columns)
         self.tiles, self.tiles_run = self.tiles + len(grid), self.tiles_run + len(windows)
-        return self._output
+        return self._remembered(image, result)
 
-    def _whole(self, image: Pixels) -> Pixels:
+    def _whole(self, image: Pixels, out: Pixels | None) -> Pixels:
         count = 1 if self._grid is None else len(self._grid)
         self.tiles, self.tiles_run = self.tiles + count, self.tiles_run + count
-        self._last, self._output = image.copy(), self._upscaler(image)
-        return self._output
+        return self._remembered(image, self._upscaler(image, out=out))
 
-    def _run(self, image: Pixels, rows: Span, columns: Span) -> None:
-        assert self._output is not None
+    def _remembered(self, image: Pixels, output: Pixels) -> Pixels:
+        self._last, self._output = image, output
+        return output
+
+    def _run(self, image: Pixels, output: Pixels, rows: Span, columns: Span) -> None:
         scale = self._upscaler.scale
-        result = self._upscaler(np.ascontiguousarray(image[_read(rows), _read(columns)]))
-        self._output[_kept(rows, scale), _kept(columns, scale)] = result[_within(rows, scale), _within(columns, scale)]
+        result = self._upscaler(image[_read(rows), _read(columns)])
+        output[_kept(rows, scale), _kept(columns, scale)] = result[_within(rows, scale), _within(columns, scale)]
 
     def _grid_for(self, image: Pixels) -> Grid | None:
         """Return the tiles in which a picture may be run; None where only whole pictures are exact."""
@@ -105,3 +114,8 @@ def _kept(span: Span, scale: int) -> slice:
 
 def _within(span: Span, scale: int) -> slice:
     return slice((span.keep_start - span.start) * scale, (span.keep_stop - span.start) * scale)
+
+
+def _copied(pixels: Pixels, out: Pixels) -> Pixels:
+    np.copyto(out, pixels)
+    return out
