@@ -43,6 +43,8 @@ _VALUES, _BEYOND, _FIT = 24, 0.9, 0.5
 _STEPS = np.arange(3, 65)
 #: Pixels that are looked at, in squares of this side, the busiest ones.
 _TILE, _TILES, _SEARCHED = 128, 32, 2
+#: Squares along each side that are compared for detail.
+_ALONG = 8
 #: High frequencies: down plus across of this and more.
 _HIGH = 7
 #: How much more of the high frequencies are nought on the grid than on the next best. Without JPEG it is 0.006 at most
@@ -91,7 +93,7 @@ def find_jpeg_traces(pixels: npt.NDArray[Any]) -> JpegTraces:
     >>> find_jpeg_traces(np.zeros((16, 16, 3), np.uint8))
     JpegTraces(has_grid=False, quality=None)
     """
-    tiles = _busiest(_luma(pixels))
+    tiles = _busiest(pixels)
     grid = _grid(tiles[:_SEARCHED]) if tiles else None
     if grid is None:
         return JpegTraces()
@@ -114,21 +116,27 @@ def _luma(pixels: npt.NDArray[Any]) -> _Floats:
     return wide if wide.ndim == 2 else np.asarray(wide @ np.array([0.299, 0.587, 0.114], np.float32))
 
 
-def _busiest(luma: _Floats) -> list[_Floats]:
-    """Return the squares with most detail, their corners at multiples of 8, busiest first."""
-    height, width = luma.shape
+def _busiest(pixels: npt.NDArray[Any]) -> list[_Floats]:
+    """Return the luma of squares with much detail, their corners at multiples of 8, busiest first.
+
+    Out of squares that are spread evenly over the image: a large one is not looked at whole.
+    """
+    height, width = pixels.shape[:2]
     if min(height, width) < 3 * _SIDE:
         return []
     side = min(_TILE, height // _SIDE * _SIDE, width // _SIDE * _SIDE)
-    tiles = [
-        luma[top : top + side, left : left + side]
-        for top in range(0, height - side + 1, side)
-        for left in range(0, width - side + 1, side)
-    ]
+    down, across = (_spread(length, side) for length in (height, width))
+    tiles = [_luma(pixels[top : top + side, left : left + side]) for top in down for left in across]
     # Clipped, so that a few hard edges do not count for more than texture everywhere.
     detail = [float(np.minimum(np.abs(np.diff(tile, axis=1)), 16).mean()) for tile in tiles]
     order = sorted(range(len(tiles)), key=lambda index: -detail[index])
     return [tiles[index] for index in order[:_TILES]]
+
+
+def _spread(length: int, side: int) -> list[int]:
+    """Return where squares begin along an axis: as many as fit side by side, at most ``_ALONG``."""
+    count = min(length // side, _ALONG)
+    return [(length - side) * index // max(1, count - 1) // _SIDE * _SIDE for index in range(count)]
 
 
 def _matrix() -> _Floats:
