@@ -17,7 +17,7 @@ import numpy as np
 
 from pocketsr.errors import SettingError
 from pocketsr.image import enlarge_by_luma
-from pocketsr.runtime.backend import Backend, Session
+from pocketsr.runtime.backend import Backend, Session, checked_threads
 from pocketsr.runtime.backends import find_backend
 from pocketsr.runtime.pixels import Pixels
 from pocketsr.runtime.tiling import Grid, Span, tile_grid
@@ -52,6 +52,7 @@ class Upscaler:
 
     Attributes:
         path: The model file.
+        threads: Processor threads it runs on.
         spec: What the model file says about itself.
     """
 
@@ -81,9 +82,10 @@ class Upscaler:
         """
         runner = find_backend(backend) if isinstance(backend, str) else backend
         self.path = model_path(model)
-        self._session: Session = runner.load(self.path, threads=threads)
+        self.threads = checked_threads(threads)
+        self._session: Session = runner.load(self.path, threads=self.threads)
         self.spec: ModelSpec = self._session.spec
-        self._tile = tile
+        self._runner, self._tile = runner, tile
         if tile is not None and self.spec.receptive_field is not None:
             # Refuse a tile that is too small now, and not at the first image that needs more than one.
             self._grid(self.spec.size_multiple * (tile + 1), self.spec.size_multiple)
@@ -92,6 +94,14 @@ class Upscaler:
     def scale(self) -> int:
         """Output height over input height."""
         return self.spec.scale
+
+    def twin(self, threads: int) -> Upscaler:
+        """Open the same model once more, so that two threads need not take turns.
+
+        Raises:
+            PocketsrError: As opening it.
+        """
+        return Upscaler(self.path, backend=self._runner, threads=threads, tile=self._tile)
 
     def __call__(self, image: Pixels, *, out: Pixels | None = None, on_progress: Progress | None = None) -> Pixels:
         """Upscale one image.

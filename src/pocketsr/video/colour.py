@@ -113,14 +113,14 @@ class Converter:
         """
         form = pixel_format(frame.format.name)
         target = "rgb48le" if form.bits > 8 else "rgb24"
-        return packed_of(self._frame(self._to, frame, target, FULL if form.is_rgb else self.colour.range, FULL))
+        return packed_of(self._frame(self._to, frame, target, *self._ranges(frame, target)))
 
     def to_planes(self, frame: Any) -> Any:
         """Return a YUV frame as one whose components have planes of their own: itself where it is such a one."""
         form = pixel_format(frame.format.name)
         if form.is_planar:
             return frame
-        return self._frame(self._to, frame, form.planar, self.colour.range, self.colour.range)
+        return self._frame(self._to, frame, form.planar, *self._ranges(frame, form.planar))
 
     def to_frame(self, rgb: _Rgb, target: str) -> Any:
         """Return RGB as a frame of a pixel format.
@@ -131,22 +131,29 @@ class Converter:
         """
         frame = self.empty(*rgb.shape[:2], "rgb48le" if rgb.dtype == np.uint16 else "rgb24")
         packed_of(frame)[...] = rgb
-        return self.from_rgb(frame, target)
+        return self.converted(frame, target)
 
-    def from_rgb(self, frame: Any, target: str) -> Any:
-        """Return a frame of ``rgb24`` or ``rgb48le`` in another pixel format."""
-        return self.converted(frame, target, FULL)
+    def converted(self, frame: Any, target: str) -> Any:
+        """Return a frame in another pixel format."""
+        return self._frame(self._from, frame, target, *self._ranges(frame, target))
 
-    def converted(self, frame: Any, target: str, source_range: int | None = None) -> Any:
-        """Return a frame in another pixel format, YUV unless ``source_range`` says how its numbers are to be taken."""
-        is_rgb = pixel_format(target).is_rgb
-        given = self.colour.range if source_range is None else source_range
-        return self._frame(self._from, frame, target, given, FULL if is_rgb else self.colour.range)
+    def resized(self, frame: Any, target: str, height: int, width: int, *, is_full: bool | None = None) -> Any:
+        """Return a frame in another size by bicubic, its chroma staying where it lies, and in another pixel format.
 
-    def enlarged(self, frame: Any, target: str, scale: int) -> Any:
-        """Return a YUV frame enlarged by bicubic, its chroma staying where it lies, in another YUV format."""
-        size = {"height": frame.height * scale, "width": frame.width * scale}
-        return self._frame(self._large, frame, target, self.colour.range, self.colour.range, **size)
+        Args:
+            frame: In the video's colour, or RGB.
+            target: Pixel format.
+            height: Pixels.
+            width: Pixels.
+            is_full: Whether YUV is to have full range; None for the video's.
+        """
+        source_range, target_range = self._ranges(frame, target)
+        if is_full is not None and not pixel_format(target).is_rgb:
+            target_range = FULL if is_full else STUDIO
+        if (frame.height, frame.width) == (height, width):
+            is_same = source_range == target_range and frame.format.name == target
+            return frame if is_same else self._frame(self._from, frame, target, source_range, target_range, width=width)
+        return self._frame(self._large, frame, target, source_range, target_range, height=height, width=width)
 
     def empty(self, height: int, width: int, form: str) -> Any:
         """Return a frame whose pixels are not set."""
@@ -159,9 +166,11 @@ class Converter:
             plane_of(frame, index)[...] = values
         return self.converted(frame, target)
 
-    def _frame(
-        self, way: Any, frame: Any, target: str, source_range: int, target_range: int, **size: int
-    ) -> Any:
+    def _ranges(self, frame: Any, target: str) -> list[int]:
+        """Return the ranges of a frame and of what it becomes: RGB is always full."""
+        return [FULL if pixel_format(name).is_rgb else self.colour.range for name in (frame.format.name, target)]
+
+    def _frame(self, way: Any, frame: Any, target: str, source_range: int, target_range: int, **size: int) -> Any:
         if frame.format.name == target and not size:
             return frame
         return way.reformat(
@@ -175,6 +184,27 @@ class Converter:
             threads=1,
             **size,
         )
+
+
+def chroma_place(frame: Any) -> str:
+    """Return where the chroma of a 4:2:0 frame lies, as encoders call it; empty where all is full or it is not known.
+
+    PyAV does not say, but libswscale knows: a ramp of chroma that it takes for that frame's is enlarged, and where it
+    comes out says where it was. Chroma that lies in the middle cannot be told from chroma of which nothing is said.
+    """
+    form = pixel_format(frame.format.name)
+    if form.is_rgb or (form.across, form.down) != (2, 2):
+        return ""
+    from av.video.reformatter import Interpolation, VideoReformatter
+
+    flags = int(Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT)
+    small = VideoReformatter().reformat(frame, width=32, height=32, format="yuv420p", interpolation=flags)
+    ramp = np.arange(16, dtype=np.uint8) * 8 + 64
+    plane_of(small, 1)[...], plane_of(small, 2)[...] = ramp[None, :], ramp[:, None]
+    large = VideoReformatter().reformat(small, format="yuv444p", interpolation=flags)
+    # At luma sample 16 a ramp has its value of chroma sample 8 where it lies on the left or on top, and less else.
+    is_left, is_top = (int(plane_of(large, index)[16, 16]) >= 8 * 8 + 64 for index in (1, 2))
+    return {(True, False): "left", (True, True): "topleft", (False, True): "top"}.get((is_left, is_top), "")
 
 
 def planes_of(frame: Any) -> list[npt.NDArray[Any]]:

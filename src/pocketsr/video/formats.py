@@ -25,8 +25,10 @@ CONTAINERS = {
 }
 #: Endings of image sequences and what encodes them.
 SEQUENCES = {".png": "png", ".jpg": "mjpeg", ".jpeg": "mjpeg", ".tif": "tiff", ".tiff": "tiff", ".bmp": "bmp"}
+#: What may go to standard output, as libavformat calls it.
+PIPES = {"y4m": "yuv4mpegpipe", "raw": "rawvideo", "nut": "nut", "mkv": "matroska", "ts": "mpegts"}
 #: Formats that hold pictures alone: no sound, no chapters, one constant rate.
-PICTURES_ONLY = ("yuv4mpegpipe", "image2")
+PICTURES_ONLY = ("yuv4mpegpipe", "rawvideo", "image2")
 
 
 @dataclasses.dataclass(frozen=True)
