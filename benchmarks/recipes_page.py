@@ -26,7 +26,7 @@ say so).
 trained on them may be used otherwise is disputed. Recipes that name them mark their weights
 `LicenseRef-academic-only`: no licence of SPDX's list but a warning, which goes into every file made from them.
 Trained with `--data` on images of your own the word is wrong: copy the recipe and set `[data]`. The weights that come
-with pocketsr are `abpn-x3`'s and are Apache-2.0.
+with pocketsr are listed by `pocketsr models`, each with its licence.
 
 **Left out.** ETDS and SPAN: ETDS trains its image stream by a loss of its own with weights held still at first, and
 of SPAN's training nothing certain was gathered; `common` trains both.

@@ -1,152 +1,152 @@
-"""Bundles a trained run: exports its files, measures them, and writes catalogue, card and result file.
+"""Makes a finished run a model of the catalogue: files, figures, card, entry and learning curve, by one command.
 
-    python benchmarks/release.py RUN NAME --images FOLDER --calibrate FOLDER --benchmarks FOLDER
+    python benchmarks/release.py run RUN NAME --style clean --to wheel --order 1 --data DATA
+    python benchmarks/release.py again NAME... --data DATA      figures of the files that are there, made again
+    python benchmarks/release.py time NAME...                   how long a frame takes here; leave the machine alone
 
-RUN is a folder of ``pocketsr train`` whose recipe ends with a stage ``integer`` after one or more float ones. The
-int8 file becomes NAME; the last float stage's file becomes NAME-float. A post-training quantisation of that stage is
-measured beside them, and not bundled.
+RUN is a folder of `pocketsr train`. DATA holds `train`, `benchmarks/Set5`, `Set14`, `BSD100` and `manifest.json`. With
+an integer stage its int8 file is NAME and the last float stage's NAME-float; without, NAME is the float file, or with
+--quantised the int8 file made after training. The folded float network goes to bank/NAME.safetensors.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
-import tempfile
+import dataclasses
+import os
 from pathlib import Path
-from typing import Any
 
-import quality
+import numpy as np
 import record
-from click.testing import CliRunner
 
-from pocketsr.cli import main as pocketsr
-from pocketsr.graph.tflite import read_spec
-from pocketsr.train import Recipe, read_checkpoint
+import pocketsr
+from pocketsr.bench.latency import interleaved
+from pocketsr.cli.circumstances import commit, processor
+from pocketsr.errors import PocketsrError
+from pocketsr.weights import STYLES, Card, Entry, Speed, find, read_card
+from pocketsr.weights.shelf import Shelf
 
-Figures = dict[str, Any]
-WEIGHTS = record.ROOT / "src" / "pocketsr" / "weights"
-
-CARD = """# {name}
-
-ABPN ×{scale}, {precisions}: a plain network of seven 3×3 convolutions with an anchor residual (Du et al., CVPR
-Workshops 2021), 42,539 parameters at ×3, receptive field {receptive_field} low-resolution pixels.
-
-- **For**: enlarging photographs and video frames {scale} times, quickly, on any processor. It sharpens edges and
-  restores fine texture a little; it invents nothing and removes neither noise nor compression artefacts.
-- **Trained on**: {data}. Weights: {licence}.
-- **Recipe**: `{recipe}`, {steps}. Made again by `pocketsr train {recipe}`.
-- **Input**: shrunk by MATLAB-compatible bicubic in training. Images shrunk otherwise come out softer or sharper.
-
-PSNR in dB, RGB, border 1:
-
-{table}
-
-The int8 file computes, byte for byte, what integer-domain training computed; `pocketsr export` checked that. The row
-`{name} PTQ` is the float network quantised after training instead (min-max ranges of {calibration} training images); it
-is not bundled.
-"""
+#: Low-resolution frame that is timed, and how often.
+WIDTH, HEIGHT, RUNS = 640, 360, 20
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("run", type=Path)
-    parser.add_argument("name")
-    parser.add_argument("--images", type=Path, required=True, help="to check the files on")
-    parser.add_argument("--calibrate", type=Path, required=True, help="training images, for the PTQ row")
-    parser.add_argument("--benchmarks", type=Path, required=True, help="folder with Set5, Set14, BSD100")
-    options = parser.parse_args()
-    name = options.name
-    int8, float32 = WEIGHTS / f"{name}.tflite", WEIGHTS / f"{name}-float.tflite"
-    export(options.run / "integer.pt", int8, options.images)
-    last_float = options.run / f"{recipe_of(options.run).stages[-2].name}.pt"
-    export(last_float, float32, options.images)
-    write_catalogue(name, {})
-    with tempfile.TemporaryDirectory() as folder:
-        ptq = Path(folder) / "ptq.tflite"
-        export(last_float, ptq, options.calibrate, "--ptq", "minmax")
-        quality.main(options.benchmarks, [f"{name} PTQ={ptq}"])
-    figures = record.read("quality")
-    assert figures is not None
-    write_catalogue(name, figures)
-    write_card(name, figures, options.run)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    one = verbs.add_parser("run")
+    one.add_argument("run", type=Path)
+    one.add_argument("name")
+    one.add_argument("--style", choices=STYLES, required=True, help="what input it is for")
+    one.add_argument("--to", choices=("wheel", "bank"), required=True)
+    one.add_argument("--order", type=int, help="place among models taken where none is named; 0: only by name")
+    one.add_argument("--summary", default="", help="one line for the card")
+    one.add_argument("--scale", type=int, help="of a network that holds several")
+    one.add_argument("--quantised", action="store_true", help="without an integer stage: keep the file of PTQ")
+    one.add_argument("--hardware", default=hardware(), help="that the run was on [default: this machine]")
+    one.add_argument("--commit", default=commit(), help="of the code [default: this one]")
+    one.add_argument("--command", default="", help="that makes such weights [default: told from the run]")
+    one.add_argument("--use", action="append", default=[], help="one more line of intended use")
+    one.add_argument("--failure", action="append", default=[], help="one more known failure")
+    again = verbs.add_parser("again")
+    timed = verbs.add_parser("time")
+    for verb in (again, timed):
+        verb.add_argument("names", nargs="+")
+    timed.add_argument("--threads", type=int, default=2)
+    for verb in (one, again):
+        verb.add_argument("--data", type=Path, required=True)
+    for verb in (one, again, timed):
+        verb.add_argument("--root", type=Path, default=record.ROOT, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    try:
+        {"run": release_run, "again": release_again, "time": add_times}[options.verb](options)
+    except PocketsrError as error:
+        raise SystemExit(f"error: {error}") from error
 
 
-def recipe_of(run: Path) -> Recipe:
-    """Return the recipe that a finished run followed."""
-    return read_checkpoint(run / "integer.pt").recipe
+def release_run(options: argparse.Namespace) -> None:
+    from pocketsr.pipeline.release import Wanted, release
 
-
-def export(checkpoint: Path, output: Path, images: Path, *more: str) -> None:
-    """Call ``pocketsr export`` as a user would."""
-    arguments = ["export", str(checkpoint), "-o", str(output), "--images", str(images), "--overwrite", *more]
-    done = CliRunner().invoke(pocketsr, [*arguments, "--name", output.stem])
-    if done.exit_code:
-        raise SystemExit(done.stderr)
-    print(done.stderr.strip().splitlines()[-1])
-
-
-def write_catalogue(name: str, figures: Figures) -> None:
-    """Write the two entries; other models' entries are kept."""
-    path = WEIGHTS / "catalogue.toml"
-    comment, *tables = path.read_text().split("\n[[entries]]\n")
-    kept = [text for text in tables if f'card = "{name}.md"' not in text]
-    made = [table(file, name, figures) for file in (f"{name}.tflite", f"{name}-float.tflite")]
-    path.write_text("\n[[entries]]\n".join([comment.strip() + "\n", *(text.strip() + "\n" for text in made + kept)]))
-    from pocketsr.weights.catalogue import entries
-
-    entries.cache_clear()
-
-
-def table(file: str, card: str, figures: Figures) -> str:
-    """Return one entry of the catalogue as TOML."""
-    path = WEIGHTS / file
-    spec = read_spec(path)
-    values = {
-        "name": spec.name,
-        "file": file,
-        "scale": spec.scale,
-        "precision": spec.precision,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "licence": spec.licence,
-        "data": spec.data,
-        "card": f"{card}.md",
-    }
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
-    if figures:
-        lines.append("[entries.scores]")
-        for set_, means in figures["models"][spec.name].items():
-            lines.append(f'"{set_} RGB border 1 PSNR dB" = {means["abpn"]["psnr_db"]:.3f}')
-    return "\n".join(lines)
-
-
-def figures_row(model: str, sets: dict[str, dict[str, dict[str, float]]]) -> str:
-    """Return one line of the card's table."""
-    return f"| {model} | " + " | ".join(f"{means['abpn']['psnr_db']:.3f}" for means in sets.values()) + " |"
-
-
-def write_card(name: str, figures: Figures, run: Path) -> None:
-    """Write the model card."""
-    spec = read_spec(WEIGHTS / f"{name}.tflite")
-    stages = recipe_of(run).stages
-    rows = [f"| | {' | '.join(figures['sets'])} |", "|---" * (len(figures["sets"]) + 1) + "|"]
-    rows += [
-        figures_row(model, sets) for model, sets in figures["models"].items() if model.startswith((name, "bicubic"))
-    ]
-    (WEIGHTS / f"{name}.md").write_text(
-        CARD.format(
-            name=name,
-            scale=spec.scale,
-            precisions="int8 and float32",
-            receptive_field=spec.receptive_field,
-            data=spec.data,
-            licence=spec.licence,
-            recipe=spec.recipe,
-            steps=" then ".join(f"{stage.steps:,} steps `{stage.name}`" for stage in stages),
-            table="\n".join(rows),
-            calibration=100,
-        )
+    manifest = options.data / "manifest.json"
+    card = release(
+        options.run,
+        Wanted(
+            name=options.name,
+            style=options.style,
+            shelf=Shelf(options.root, is_bank=options.to == "bank"),
+            summary=options.summary,
+            order=options.order,
+            scale=options.scale,
+            quantised=options.quantised,
+            commit=options.commit,
+            hardware=options.hardware,
+            command=options.command,
+            intended_use=tuple(options.use),
+            known_failures=tuple(options.failure),
+        ),
+        images=options.data / "train",
+        benchmarks=options.data / "benchmarks",
+        manifest=manifest if manifest.is_file() else None,
+        on_note=print,
     )
+    show(card)
+
+
+def release_again(options: argparse.Namespace) -> None:
+    from pocketsr.pipeline.release import judged_again, publish_card
+
+    for card, shelf in cards(options):
+        made = judged_again(card, shelf, benchmarks=options.data / "benchmarks")
+        publish_card(made, shelf)
+        show(made)
+
+
+def add_times(options: argparse.Namespace) -> None:
+    from pocketsr.pipeline.release import publish_card
+
+    found = cards(options)
+    frame = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    works = {}
+    for card, shelf in found:
+        for file in card.files:
+            upscaler = pocketsr.load(shelf.folder / file.file, threads=options.threads)
+            works[file.name] = lambda upscaler=upscaler: upscaler(frame)
+    times = interleaved(works, runs=RUNS)
+    for card, shelf in found:
+        speed = tuple(
+            Speed(
+                name=file.name,
+                width=WIDTH,
+                height=HEIGHT,
+                threads=options.threads,
+                median_ms=round(times[file.name].median_ms, 1),
+                processor=processor(),
+            )
+            for file in card.files
+        )
+        publish_card(dataclasses.replace(card, speed=speed), shelf)
+        print(*(f"{one.name}: {one.median_ms} ms" for one in speed), sep="\n")
+
+
+def cards(options: argparse.Namespace) -> list[tuple[Card, Shelf]]:
+    """Return the cards of the models that were named, each once, with where they lie."""
+    entries: dict[str, Entry] = {entry.card: entry for entry in map(find, options.names)}
+    return [
+        (read_card(entry.folder / entry.card), Shelf(options.root, is_bank=not entry.is_bundled))
+        for entry in entries.values()
+    ]
+
+
+def hardware() -> str:
+    """Return this machine's processor with all its cores, however many this process may use."""
+    return f"{processor().rpartition(', ')[0]}, {os.cpu_count()} cores"
+
+
+def show(card: Card) -> None:
+    for one in card.scores:
+        figures = (one.bicubic_db, one.float32_db, one.int8_db, one.ptq_db, one.paper_db)
+        print(
+            f"{card.name} {one.data} {one.protocol}", *("–" if value is None else f"{value:.3f}" for value in figures)
+        )
 
 
 if __name__ == "__main__":

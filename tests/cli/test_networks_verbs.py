@@ -46,7 +46,12 @@ def test_an_import_overwrites_nothing_and_knows_its_refusals(imported: Path) -> 
 
 @pytest.mark.parametrize(
     ("name", "options", "precision"),
-    [("a.tflite", [], "float32"), ("b.tflite", ["--precision", "int8"], "int8"), ("c.onnx", [], "float32")],
+    [
+        ("a.tflite", [], "float32"),
+        ("b.tflite", ["--precision", "int8"], "int8"),
+        ("c.onnx", [], "float32"),
+        ("d.onnx", ["--ptq", "mse"], "int8"),
+    ],
 )
 def test_an_imported_network_is_exported(
     imported: Path, image_folder: Path, name: str, options: list[str], precision: str
@@ -57,7 +62,8 @@ def test_an_imported_network_is_exported(
     )
     assert done.exit_code == 0, done.output
     if name.endswith("onnx"):
-        assert "pocketsr_spec" in [entry.key for entry in onnx.load(output).metadata_props]
+        told = {entry.key: entry.value for entry in onnx.load(output).metadata_props}
+        assert f'"precision": "{precision}"' in told["pocketsr_spec"]
     else:
         spec = read_spec(output)
         assert (spec.network, spec.scale, spec.precision) == ("ncnet", 3, precision)
@@ -83,9 +89,7 @@ def test_a_size_is_written_for_readers_that_cannot_resize(imported: Path, image_
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("m.onnx", ["--precision", "int8"], "float32 only"),
-        ("m.ONNX", ["--ptq", "minmax"], "float32 only"),
-        ("m.bin", ["--format", "onnx", "--precision", "int8"], "float32 only"),
+        ("m.onnx", ["--challenge"], "a pair of .tflite files"),
         ("m.tflite", ["--precision", "float32", "--ptq", "minmax"], "does not go with --precision float32"),
         ("m.tflite", ["--wide", "all"], "add --ptq"),
     ],
@@ -98,6 +102,30 @@ def test_options_that_contradict_are_refused(
     assert done.exit_code == 2
     assert words in done.stderr
     assert not output.exists()
+
+
+def test_a_challenge_gets_an_open_file_and_one_that_is_bound_to_its_frame(image_folder: Path, tmp_path: Path) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    done = pocketsr("export", "abpn-x3", "-o", tmp_path / "m.tflite", "--images", image_folder, "--challenge")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.split() == [str(tmp_path / "m.tflite"), str(tmp_path / "m_time.tflite")]
+    shapes = []
+    for file in done.stdout.split():
+        details = Interpreter(file).get_input_details()[0]
+        shapes.append((details["shape"].tolist(), details["shape_signature"].tolist()))
+    assert shapes == [([1, 360, 640, 3], [1, -1, -1, 3]), ([1, 360, 640, 3], [1, 360, 640, 3])]
+    assert read_model(tmp_path / "m_time.tflite")[1] == read_model(tmp_path / "m.tflite")[1]
+    again = pocketsr("export", "abpn-x3", "-o", tmp_path / "m.tflite", "--images", image_folder, "--challenge")
+    assert (again.exit_code, "--overwrite" in again.stderr) == (1, True)
+
+
+def test_a_model_file_is_written_in_another_form_and_not_changed(image_folder: Path, tmp_path: Path) -> None:
+    done = pocketsr("export", "abpn-x3", "-o", tmp_path / "m.onnx", "--images", image_folder, "--count", 2)
+    assert done.exit_code == 0, done.output
+    assert onnx.load(tmp_path / "m.onnx").graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.UINT8
+    changed = pocketsr("export", "abpn-x3", "-o", tmp_path / "n.onnx", "--images", image_folder, "--ptq", "mse")
+    assert (changed.exit_code, "written as it is" in changed.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("options", [["-o", "bound.onnx"], ["-o", "bound.bin", "--format", "onnx"]])

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import pytest
 
-from pocketsr.errors import LoweringError, MissingExtraError, ModelFileError, ParityError
+from pocketsr.errors import MissingExtraError, ModelFileError, ParityError
 from pocketsr.graph import Conv2D, Graph, MirrorPad, Value, execute, receptive_field
 from pocketsr.graph.tflite import SPEC_ENTRY
 from pocketsr.lower import write_onnx_checked
@@ -126,11 +126,6 @@ def test_a_bound_file_is_checked_on_cuts_of_its_size(tmp_path: Path) -> None:
     write_onnx_checked(graph, spec(), tmp_path / "m.onnx", forward=forward(graph), images=IMAGES, size=(6, 5))
     with pytest.raises(ParityError, match="as large as the file's size"):
         write_onnx_checked(graph, spec(), tmp_path / "n.onnx", forward=forward(graph), images=IMAGES, size=(60, 50))
-
-
-def test_integer_graphs_are_refused() -> None:
-    with pytest.raises(LoweringError, match="float32 only"):
-        onnx_bytes(abpn_like_graph(), spec_for(abpn_like_graph()))
 
 
 def test_a_file_that_gives_no_numbers_is_refused(tmp_path: Path) -> None:

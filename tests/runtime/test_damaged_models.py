@@ -85,10 +85,10 @@ def test_a_bundled_model_that_was_changed_is_refused(tmp_path: Path, monkeypatch
     (tmp_path / "catalogue.toml").write_bytes((real.path.parent / "catalogue.toml").read_bytes())
     data = bytearray(real.path.read_bytes())
     data[len(data) // 2] ^= 1  # a weight: the file stays a good one
-    for entry in catalogue.entries():
+    for entry in catalogue.bundled():
         (tmp_path / entry.file).write_bytes(bytes(data) if entry.name == "abpn-x3" else entry.path.read_bytes())
     changed = catalogue.read_catalogue(tmp_path / "catalogue.toml")
-    monkeypatch.setattr(catalogue, "entries", lambda: changed)
-    with pytest.raises(ModelFileError, match=r"was changed: it has SHA-256 .*; install pocketsr again"):
+    monkeypatch.setattr(catalogue, "bundled", lambda: changed)
+    with pytest.raises(ModelFileError, match=r"was changed: it has SHA-256 .*; get the bank again"):
         Upscaler("abpn-x3", threads=1)
     Upscaler("abpn-x3-float", threads=1)

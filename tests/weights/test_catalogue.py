@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,8 @@ def _catalogue(folder: Path, *names: str) -> Path:
 @pytest.fixture
 def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Entry, ...]:
     made = read_catalogue(_catalogue(tmp_path, "abpn-x2", "abpn-x3"))
-    monkeypatch.setattr(catalogue, "entries", lambda: made)
+    monkeypatch.setattr(catalogue, "bundled", lambda: made)
+    monkeypatch.setattr(catalogue, "bank_folder", lambda: None)
     return made
 
 
@@ -49,9 +51,8 @@ def test_an_entry_holds_what_its_table_says(two: tuple[Entry, ...], tmp_path: Pa
     assert "folder" not in values
 
 
-def test_models_are_found_by_name_and_by_scale(two: tuple[Entry, ...]) -> None:
+def test_models_are_found_by_name(two: tuple[Entry, ...]) -> None:
     assert catalogue.find("abpn-x3") is two[1]
-    assert catalogue.find_scale(2) is two[0]
 
 
 def test_a_wrong_name_is_answered_with_the_nearest(two: tuple[Entry, ...]) -> None:
@@ -60,10 +61,76 @@ def test_a_wrong_name_is_answered_with_the_nearest(two: tuple[Entry, ...]) -> No
         catalogue.find("abnp-x3")
 
 
-def test_a_scale_that_no_model_has_is_answered_with_those_there_are(two: tuple[Entry, ...]) -> None:
+def _entries(*described: tuple[str, int, str, int]) -> tuple[Entry, ...]:
+    made = []
+    for name, scale, style, order in described:
+        facts: dict[str, Any] = {"precision": "int8", "sha256": "", "licence": "CC0-1.0", "data": "", "style": style}
+        made.append(Entry(name=name, file="a.tflite", scale=scale, order=order, **facts))
+    return tuple(made)
+
+
+def test_where_none_is_named_the_lowest_of_a_scale_and_style_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = _entries(
+        ("second", 3, "clean", 2), ("abpn-x3", 3, "clean", 1), ("by-name-only", 2, "clean", 0),
+        ("four", 4, "clean", 1), ("jpeg-two", 2, "jpeg", 1),
+    )  # fmt: skip
+    monkeypatch.setattr(catalogue, "bundled", lambda: made)
+    monkeypatch.setattr(catalogue, "bank_folder", lambda: None)
+    assert {scale: entry.name for scale, entry in catalogue.defaults().items()} == {3: "abpn-x3", 4: "four"}
+    assert next(iter(catalogue.defaults())) == 3  # the scale that is taken where none is asked for
+    assert {scale: entry.name for scale, entry in catalogue.defaults("jpeg").items()} == {2: "jpeg-two"}
+    assert catalogue.defaults("gan") == {}
+
+
+def _bank(folder: Path, *names: str) -> Path:
+    folder.mkdir()
+    return _catalogue(folder, *names).parent
+
+
+def test_the_bank_s_models_are_found_where_it_is_named(
+    two: tuple[Entry, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = _bank(tmp_path / "bank", "carn-x2")
+    monkeypatch.undo()
+    monkeypatch.setattr(catalogue, "bundled", lambda: two)
+    monkeypatch.setenv("POCKETSR_BANK", str(bank))
+    assert [entry.name for entry in catalogue.entries()] == ["abpn-x2", "abpn-x3", "carn-x2"]
+    assert catalogue.find("carn-x2").path == bank / "model.tflite"
+    assert not catalogue.find("carn-x2").is_bundled
+    with pytest.raises(UnknownNameError, match="did you mean 'carn-x2'"):
+        catalogue.find("carn-x3")
+    monkeypatch.setenv("POCKETSR_BANK", str(tmp_path / "nowhere"))
+    with pytest.raises(ModelFileError, match=r"nowhere', which has no catalogue\.toml; name the repository's bank/"):
+        catalogue.entries()
+    assert catalogue.find("abpn-x3") is two[1]  # what comes along needs no bank
+
+
+def test_a_model_of_the_bank_may_not_have_the_name_of_a_bundled_one(
+    two: tuple[Entry, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     del two
-    with pytest.raises(UnknownNameError, match="scale 8; scales there are: 2, 3"):
-        catalogue.find_scale(8)
+    bank = _bank(tmp_path / "bank", "abpn-x3")
+    monkeypatch.setattr(catalogue, "bank_folder", lambda: bank)
+    with pytest.raises(ModelFileError, match="rename it there"):
+        catalogue.entries()
+
+
+def test_without_the_bank_the_error_says_where_its_models_are_to_be_had(
+    two: tuple[Entry, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del two
+    monkeypatch.setattr(catalogue, "bank_names", lambda: {"pcarn-m-gan-x4": "gan"})
+    with pytest.raises(ModelFileError, match=r"'pcarn-m-gan-x4' is in the bank.*clone .*POCKETSR_BANK"):
+        catalogue.find("pcarn-m-gan-x4")
+    with pytest.raises(ModelFileError, match=r"style 'gan', such as 'pcarn-m-gan-x4', is in the bank"):
+        catalogue.defaults("gan")
+
+
+def test_an_unknown_style_is_refused(tmp_path: Path) -> None:
+    path = _catalogue(tmp_path, "a-x2")
+    path.write_text(path.read_text().replace('precision = "int8"', 'precision = "int8"\nstyle = "anime"'))
+    with pytest.raises(ModelFileError, match="style 'anime'; known: clean, jpeg, gan"):
+        read_catalogue(path)
 
 
 def test_an_empty_catalogue_is_one(tmp_path: Path) -> None:

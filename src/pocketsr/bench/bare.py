@@ -119,6 +119,8 @@ class _OpenVINO(Bare):
 
 
 _KINDS: Mapping[str, type[_LiteRT] | type[_OpenVINO]] = {"litert": _LiteRT, "openvino": _OpenVINO}
+#: Backends that have a form without pixels.
+BARE = tuple(_KINDS)
 
 
 def _file_bytes(graph: Graph, size: Size) -> bytes:

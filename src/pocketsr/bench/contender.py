@@ -3,7 +3,7 @@
 A process each keeps the thread pools of runtimes apart, and its memory is the contender's alone. Both speak the same
 few words, so that whoever measures does not know which it has.
 
-    measure ──> ProcessContender ── a line of JSON each way ──> worker ──> LocalContender ──> Upscaler
+    measure ──> ProcessContender ── a line of JSON each way ──> worker ──> LocalContender ──> Upscaler, or a peer
 """
 
 from __future__ import annotations
@@ -17,16 +17,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pocketsr import errors
+from pocketsr.bench.bare import bare
 from pocketsr.bench.latency import timed
+from pocketsr.bench.peers import KERNELS, PROGRAMS, open_peer
 from pocketsr.bench.record import Correctness, MeasuredModel
 from pocketsr.bench.sizes import Size
 from pocketsr.errors import ModelFileError, PocketsrError
+from pocketsr.graph.tflite import read_model
 from pocketsr.runtime import Upscaler, find_backend, model_path
 from pocketsr.runtime.pixels import Pixels
 from pocketsr.spec import ModelSpec
@@ -40,19 +44,33 @@ class Asked:
     """What a contender is.
 
     Attributes:
-        model: Name in the catalogue or path.
-        backend: Name of a backend.
+        model: Name in the catalogue or path; of a peer, as ``open_peer`` takes it.
+        backend: Name of a backend, or of a peer's program.
         threads: Processor threads.
+        scale: Factor of a peer that has none of its own.
+        is_bare: Time the runtime alone, without turning pixels into its numbers and back.
     """
 
     model: str
     backend: str
     threads: int
+    scale: int = 3
+    is_bare: bool = False
 
     @property
     def label(self) -> str:
-        """What it is called in tables and messages."""
-        return f"{self.model} on {self.backend}, {self.threads} threads"
+        """What it is called in messages."""
+        return f"{self.model} on {self.runner}, {self.threads} threads"
+
+    @property
+    def runner(self) -> str:
+        """What it runs on, in tables."""
+        return f"{self.backend}, bare" if self.is_bare else self.backend
+
+    @property
+    def is_peer(self) -> bool:
+        """Whether it is run by a program of others."""
+        return self.backend in PROGRAMS
 
 
 class Contender(abc.ABC):
@@ -94,30 +112,43 @@ class LocalContender(Contender):
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
-        self._upscaler: Upscaler | None = None
+        self._upscale: Callable[[Pixels], Pixels] | None = None
+        self._spec: ModelSpec | None = None
         self._frame: Pixels = np.zeros((1, 1), np.uint8)
+        self._bare: Callable[[], object] | None = None
 
     def load(self) -> tuple[float, ModelSpec]:
         """Open the file; the runtime's import is part of the time."""
-        began = time.perf_counter()
-        self._upscaler = Upscaler(self.asked.model, backend=self.asked.backend, threads=self.asked.threads)
-        return 1000 * (time.perf_counter() - began), self._upscaler.spec
+        asked, began = self.asked, time.perf_counter()
+        if asked.is_peer:
+            self._upscale, self._spec = open_peer(asked.backend, asked.model, asked.scale, asked.threads)
+        else:
+            upscaler = Upscaler(asked.model, backend=asked.backend, threads=asked.threads)
+            self._upscale, self._spec = upscaler, upscaler.spec
+        return 1000 * (time.perf_counter() - began), self._spec
 
     def prepare(self, size: Size, warm_up: int) -> float:
         """Make a frame of noise and run it once, then ``warm_up`` times."""
-        self._frame = noise(size, self._opened.spec.channels)
+        if self.asked.is_bare:
+            graph, _ = read_model(model_path(self.asked.model))
+            self._bare = bare(graph, size, backend=self.asked.backend, threads=self.asked.threads)
+        self._frame = noise(size, self._opened.channels)
         first = self.run(1)[0]
         self.run(warm_up)
         return first
 
     def run(self, count: int) -> list[float]:
-        """Time whole calls: uint8 array in, uint8 array out."""
-        upscaler = self._opened
-        return timed(lambda: upscaler(self._frame), count)
+        """Time whole calls: uint8 array in, uint8 array out; or the runtime alone."""
+        upscale = self._upscale
+        assert upscale is not None, "load comes first"
+        return timed(self._bare or (lambda: upscale(self._frame)), count)
 
     def compare(self) -> Correctness | None:
         """Run one small image here and by the reference backend."""
-        spec = self._opened.spec
+        spec, upscale = self._opened, self._upscale
+        assert upscale is not None, "load comes first"
+        if self.asked.is_peer or self.asked.is_bare:
+            return None
         if find_backend(self.asked.backend).suffix != find_backend("reference").suffix:
             return None
         height, width = (max(1, side // spec.size_multiple) * spec.size_multiple for side in _COMPARED)
@@ -127,7 +158,7 @@ class LocalContender(Contender):
             expected = Upscaler(self.asked.model, backend="reference")(image)
         except ModelFileError:
             return None
-        distance = np.abs(self._opened(image).astype(np.int16) - expected)
+        distance = np.abs(upscale(image).astype(np.int16) - expected)
         return Correctness(
             height=height,
             width=width,
@@ -147,24 +178,29 @@ class LocalContender(Contender):
 
     def close(self) -> None:
         """Let the model go."""
-        self._upscaler = None
+        self._upscale = self._bare = None
 
     @property
-    def _opened(self) -> Upscaler:
-        assert self._upscaler is not None, "load comes first"
-        return self._upscaler
+    def _opened(self) -> ModelSpec:
+        assert self._spec is not None, "load comes first"
+        return self._spec
 
 
 class ProcessContender(Contender):
-    """Runs in a process of its own, which ends with it."""
+    """Runs in a process of its own, which ends with it.
 
-    def __init__(self, asked: Asked) -> None:
+    Args:
+        asked: What it is.
+        worker: Module that serves it there.
+    """
+
+    def __init__(self, asked: Asked, *, worker: str = "pocketsr.bench.worker") -> None:
         self.asked = asked
         # Python's own places first: the process must find the pocketsr that asks it, wherever that was imported from.
         places = [place for place in sys.path if place]
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would fill up
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "pocketsr.bench.worker", json.dumps(dataclasses.asdict(asked))],
+            [sys.executable, "-m", worker, json.dumps(dataclasses.asdict(asked))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
@@ -242,12 +278,15 @@ def noise(size: Size, channels: int) -> Pixels:
 
 def described(asked: Asked, spec: ModelSpec) -> MeasuredModel:
     """Return what a record says of a contender's model."""
-    digest = hashlib.sha256(Path(model_path(asked.model)).read_bytes()).hexdigest()
+    if asked.is_peer:
+        path = None if asked.model in KERNELS else Path(asked.model)
+    else:
+        path = model_path(asked.model)
     return MeasuredModel(
         name=asked.model,
         network=spec.network,
         scale=spec.scale,
         precision=spec.precision,
-        sha256=digest,
+        sha256="" if path is None else hashlib.sha256(path.read_bytes()).hexdigest(),
         data=spec.data,
     )

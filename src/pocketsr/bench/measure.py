@@ -61,7 +61,7 @@ def measure(
         measured.append(
             Measured(
                 model=described(contender.asked, spec),
-                backend=contender.asked.backend,
+                backend=contender.asked.runner,
                 threads=contender.asked.threads,
                 load_ms=load_ms,
                 peak_memory_mb=memory,

@@ -9,7 +9,7 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TextIO
 
 from pocketsr.bench.contender import Asked, Contender, LocalContender
@@ -50,12 +50,12 @@ def serve(contender: Contender, lines: Iterable[str], made: TextIO) -> None:
         made.flush()
 
 
-def main(argument: str) -> None:
+def main(make: Callable[[Asked], Contender], argument: str) -> None:
     """Serve on the standard streams. What runtimes below Python print goes to stderr instead of between answers."""
     own = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    serve(LocalContender(Asked(**json.loads(argument))), sys.stdin, own)
+    serve(make(Asked(**json.loads(argument))), sys.stdin, own)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(LocalContender, sys.argv[1])

@@ -27,6 +27,12 @@ _PACKAGES = {"litert": "ai_edge_litert", "openvino": "openvino", "onnxruntime": 
     "720p, 1080p, 4K of the output. May be repeated.",
 )  # fmt: skip
 @click.option("--runs", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Frames that are counted.")
+@click.option("--bare", "with_bare", is_flag=True, help="Time the runtime alone, too: what turning pixels costs.")
+@click.option("--peers", "with_peers", is_flag=True, help="Time what others offer in the same run, too.")
+@click.option(
+    "--peer", "peer_files", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help="A .pb, .onnx or "
+    ".tflite for OpenCV, or a .param for ncnn, to be timed, too. May be repeated.",
+)  # fmt: skip
 @click.option("--profile", "is_profiled", is_flag=True, help="Time operator by operator, too.")
 @click.option("--roofline", "has_roofline", is_flag=True, help="Measure this machine's peaks, too, and show the share.")
 @click.option("--nodes", "has_nodes", is_flag=True, help="Time single operators at 1080p instead, as ABPN's Table 1.")
@@ -47,6 +53,9 @@ def command(
     threads: tuple[int, ...],
     sizes: tuple[str, ...],
     runs: int,
+    with_bare: bool,
+    with_peers: bool,
+    peer_files: tuple[Path, ...],
     is_profiled: bool,
     has_roofline: bool,
     has_nodes: bool,
@@ -68,8 +77,9 @@ def command(
         raise click.UsageError(f"there is no folder {output.parent} to write {output.name} in; create it first")
     from pocketsr.bench import write_record
 
-    if (has_nodes or networks) and (models or on_phone or is_profiled or has_roofline):
-        raise click.UsageError("--nodes and --predict go without a MODEL, --adb, --profile and --roofline")
+    is_beside = is_profiled or has_roofline or with_bare or with_peers or bool(peer_files)
+    if (has_nodes or networks) and (models or on_phone or is_beside):
+        raise click.UsageError("--nodes and --predict go without a MODEL, --adb, and what is timed beside models")
     models = models or ("abpn-x3",)
     if has_nodes or networks:
         from pocketsr.cli.bench_nodes import predicted, timed_nodes
@@ -79,7 +89,7 @@ def command(
         predictions, missing = predicted(networks, backends, threads, sizes[0], runs) if networks else ((), {})
         found = _record((), idle, nodes=nodes, predictions=predictions, failed={**failed, **missing})
     elif on_phone:
-        if len(models) > 1 or len(sizes) > 1 or backends or threads or is_profiled or has_roofline:
+        if len(models) > 1 or len(sizes) > 1 or backends or threads or is_beside:
             raise click.UsageError("--adb takes one MODEL and one --size, and chooses backends and threads itself")
         from pocketsr.cli.bench_phone import measured_on_phone
 
@@ -88,11 +98,18 @@ def command(
         )
         found = _record(results, None, machine=machine, failed=wrong)
     else:
-        asked = contenders(models, backends, threads)
-        idle = _watched(strict)
-        results = _measured(asked, sizes, runs)
-        roofline = _roofline(results) if has_roofline else None
-        found = _record(results, idle, roofline=roofline, profiles=_profiles(results) if is_profiled else ())
+        from pocketsr.cli.bench_peers import peers
+
+        asked = contenders(models, backends, threads, with_bare=with_bare)
+        counts = tuple(dict.fromkeys(one.threads for one in asked))
+        with peers(_scale(models[0]), counts, peer_files, is_asked=with_peers) as others:
+            idle = _watched(strict)
+            of_all = _measured([*asked, *others.asked], sizes, runs)
+            results = tuple(others.named(one) for one in of_all)
+        ours = of_all[: len(asked)]
+        roofline = _roofline(ours) if has_roofline else None
+        profiles = _profiles(ours) if is_profiled else ()
+        found = _record(results, idle, roofline=roofline, profiles=profiles, failed=others.absent)
     if output is not None:
         write_record(found, output)
     if as_json:
@@ -103,13 +120,22 @@ def command(
         print_record(found)
 
 
-def contenders(models: Sequence[str], backends: str | None, threads: Sequence[int]) -> list[Asked]:
+def contenders(
+    models: Sequence[str], backends: str | None, threads: Sequence[int], *, with_bare: bool = False
+) -> list[Asked]:
     """Return every model on every backend that runs its kind of file, with every number of threads.
+
+    Args:
+        models: Names or paths.
+        backends: As given, None by the file.
+        threads: As given, empty for all cores.
+        with_bare: The runtime alone, too, where that can be timed.
 
     Raises:
         UnknownNameError: No backend or model has that name.
     """
     from pocketsr.bench import Asked
+    from pocketsr.bench.bare import BARE
     from pocketsr.runtime import BACKENDS, find_backend, model_path
     from pocketsr.runtime.backend import usable_cores
 
@@ -128,8 +154,20 @@ def contenders(models: Sequence[str], backends: str | None, threads: Sequence[in
             known = ", ".join(one.name for one in BACKENDS if one.suffix == suffix)
             raise click.UsageError(f"{model} is a {suffix} file, which {known} run; name one of them by --backend")
         for one in fitting if chosen else fitting[:1]:
-            found += [Asked(model=model, backend=one.name, threads=count) for count in threads or (usable_cores(),)]
+            for count in threads or (usable_cores(),):
+                found.append(Asked(model=model, backend=one.name, threads=count))
+                if with_bare and one.name in BARE:
+                    found.append(Asked(model=model, backend=one.name, threads=count, is_bare=True))
     return found
+
+
+def _scale(model: str) -> int:
+    """Return a model's factor; 3, this field's usual one, of a file that does not say."""
+    from pocketsr.graph.tflite import read_spec
+    from pocketsr.runtime import model_path
+
+    path = model_path(model)
+    return read_spec(path).scale if path.suffix == ".tflite" else 3
 
 
 def _watched(strict: bool) -> Idleness:
@@ -175,8 +213,10 @@ def _roofline(results: Sequence[Measured]) -> Roofline:
     rows = []
     for one in results:
         path = model_path(one.model.name)
-        if path.suffix == ".onnx" or one.threads != threads:
-            click.echo(f"note: {one.model.name} has no share: peaks are for .tflite on {threads} threads", err=True)
+        if one.backend not in ("litert", "openvino", "reference"):
+            continue
+        if one.threads != threads:
+            click.echo(f"note: {one.model.name} has no share: peaks are for {threads} threads", err=True)
             continue
         graph, _ = read_model(path)
         rows += [achieved(one, figures, graph, peaks) for figures in one.sizes]

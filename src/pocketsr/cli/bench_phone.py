@@ -40,7 +40,7 @@ def measured_on_phone(
     is_shown = sys.stderr.isatty()
     results, failed = measure_on_phone(
         adb,
-        model_bytes(graph, spec, height_width),
+        model_bytes(graph, spec, height_width, is_fixed=True),
         described(Asked(model=model, backend="litert", threads=1), spec),
         tool,
         height_width,

@@ -56,11 +56,11 @@ def print_table(console: Console, columns: Sequence[str], rows: Iterable[Sequenc
 
 
 def _print_results(console: Console, results: Sequence[Measured]) -> None:
-    columns = ["model", "backend", "threads", "input", "median ms", "IQR", "min", "MP/s", "1080p/s", "first"]
+    columns = ["model", "backend", "threads", "input", "median ms", "IQR", "min", "times", "MP/s", "1080p/s", "first"]
     columns += ["load", "peak MB", "exact"]
     rows = []
     for one in results:
-        for figures in one.sizes:
+        for figures, of_first in zip(one.sizes, results[0].sizes, strict=False):
             timing = figures.timing
             row = [_short(one.model.name), one.backend, str(one.threads or ""), f"{figures.height}×{figures.width}"]
             row += [
@@ -68,6 +68,7 @@ def _print_results(console: Console, results: Sequence[Measured]) -> None:
                 "" if timing.iqr_ms is None else f"{timing.iqr_ms:.2f}",
                 f"{timing.min_ms:.2f}",
             ]
+            row.append(f"{timing.median_ms / max(of_first.timing.median_ms, 1e-6):.2f}")
             row += [f"{figures.output_megapixels_per_s:.1f}", f"{figures.frames_per_second['1080p']:.1f}"]
             row += [_maybe(figures.first_run_ms), _maybe(one.load_ms), _maybe(one.peak_memory_mb), _exact(one)]
             rows.append(row)

@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_PACKAGES = ("pocketsr", "ai-edge-litert", "openvino", "onnxruntime", "numpy", "Pillow")
+_PACKAGES = (
+    "pocketsr", "ai-edge-litert", "openvino", "onnxruntime", "onnxruntime-gpu", "torch", "numpy", "Pillow",
+    "opencv-python-headless", "opencv-python", "ncnn",
+)  # fmt: skip
 
 
 def processor() -> str:

@@ -1,4 +1,7 @@
-"""``pocketsr export``: a trained or imported network becomes a model file that has been checked by running it."""
+"""``pocketsr export``: a trained or imported network becomes a model file that has been checked by running it.
+
+A model file is taken, too, to be written in another form.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from pocketsr.graph import Graph
     from pocketsr.spec import ModelSpec
 
-    Forward = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
+    Forward = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.floating]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Trained:
 
 
 @click.command()
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
 @click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder of images to check the file on.")
 @click.option("--count", default=8, show_default=True, type=click.IntRange(min=1), help="How many of them to check on.")
@@ -54,10 +57,13 @@ class Trained:
 )
 @click.option("--calibrate", default=100, show_default=True, type=click.IntRange(min=1), help="Images for that.")
 @click.option("--size", metavar="HxW", help="Size for readers that cannot resize; binds an ONNX file to it.")
+@click.option(
+    "--challenge", is_flag=True, help="Write NAME_time.tflite beside it, bound to 1×360×640×3 or --size, for timing."
+)
 @click.option("--name", help="Name in the file's description [default: the file's].")
 @click.option("--overwrite", is_flag=True, help="Replace the output if it is there.")
 def command(
-    checkpoint: Path,
+    checkpoint: str,
     output: Path,
     images: Path,
     count: int,
@@ -69,14 +75,16 @@ def command(
     wide: tuple[str, ...],
     calibrate: int,
     size: str | None,
+    challenge: bool,
     name: str | None,
     overwrite: bool,
 ) -> None:
     """Write CHECKPOINT as a .tflite or .onnx model file.
 
-    CHECKPOINT is a .pt of `pocketsr train` or a .safetensors of `pocketsr import`. A stage of integer arithmetic gives
-    an int8 file, any other a float32 file, or with --precision int8 a file quantised after training. The file is run
-    and refused if it differs: by a byte in int8, by 1e-4 of full range in float32. ONNX files hold float32 only.
+    CHECKPOINT is a .pt of `pocketsr train`, a .safetensors of `pocketsr import`, or a model (a name of `pocketsr
+    models` or a .tflite) to be written in another form. A stage of integer arithmetic gives an int8 file, any other a
+    float32 file, or with --precision int8 a file quantised after training. The file is run and refused if it differs:
+    by a byte in int8, as ONNX by more than two levels, in float32 by 1e-4 of full range.
     """
     from pocketsr.cli.torch import import_torch
 
@@ -86,8 +94,10 @@ def command(
     from pocketsr.image import downscale, list_images, read_image
     from pocketsr.lower import write_checked, write_onnx_checked
 
-    if output.exists() and not overwrite:
-        raise OutputExistsError(f"{output} is there already; add --overwrite to replace it")
+    timed = output.with_name(f"{output.stem}_time{output.suffix}")
+    for target in (output, timed) if challenge else (output,):
+        if target.exists() and not overwrite:
+            raise OutputExistsError(f"{target} is there already; add --overwrite to replace it")
     if not output.parent.is_dir():
         raise click.UsageError(f"there is no folder {output.parent} to write {output.name} in; create it first")
     form = form or ("onnx" if output.suffix.lower() == ".onnx" else "tflite")
@@ -96,38 +106,44 @@ def command(
         raise click.UsageError("--ptq makes an int8 file; it does not go with --precision float32")
     if wide and not ptq and precision != "int8":
         raise click.UsageError("--wide is for files quantised here: add --ptq; in a recipe it is the stage's `wide`")
-    if form == "onnx" and (ptq or precision == "int8"):
-        raise click.UsageError("an ONNX file holds float32 only; write int8 as .tflite")
-    trained = _trained(checkpoint)
-    scale, channels = trained.network.scale, getattr(trained.network, "channels", 3)
-    files = list_images(images)
+    if challenge and form == "onnx":
+        raise click.UsageError("--challenge is a pair of .tflite files; name the output NAME.tflite")
 
-    def low(file: Path) -> npt.NDArray[np.uint8]:
+    def low(file: Path, scale: int, channels: int) -> npt.NDArray[np.uint8]:
         pixels = downscale(read_image(file).pixels, scale)
         return pixels if channels == 3 else _luma(pixels)
 
-    def representative() -> Iterable[npt.NDArray[np.uint8]]:
-        lows = [low(file) for file in files[:: max(1, len(files) // calibrate)]]
-        return with_extremes(lows) if extremes else lows
+    trained = None if _is_model(checkpoint) else _trained(Path(checkpoint))
+    files = list_images(images)
+    if trained is None:
+        if precision or ptq or wide or folds_skip or extremes:
+            raise click.UsageError(f"{checkpoint} is a model file, to be written as it is: leave out what changes it")
+        graph, forward, spec = _opened(checkpoint, name)
+    else:
+        scale, channels = trained.network.scale, getattr(trained.network, "channels", 3)
 
-    graph, forward = _lowered(
-        trained.network,
-        precision,
-        ptq,
-        representative,
-        folds_skip=folds_skip,
-        wide=wide,
-    )
-    spec = _spec(trained, graph, name or output.stem)
-    samples = (low(file) for file in files[:count])
+        def representative() -> Iterable[npt.NDArray[np.uint8]]:
+            lows = [low(file, scale, channels) for file in files[:: max(1, len(files) // calibrate)]]
+            return with_extremes(lows) if extremes else lows
+
+        graph, forward = _lowered(
+            trained.network, precision, ptq, representative, folds_skip=folds_skip, wide=wide
+        )  # fmt: skip
+        spec = _spec(trained, graph, name or output.stem)
+    samples = [low(file, graph.scale, graph.input.channels) for file in files[:count]]
     if form == "onnx":
         found = write_onnx_checked(graph, spec, output, forward=forward, images=samples, size=bound)
     else:
-        found = write_checked(graph, spec, output, forward=forward, images=samples, size=bound)
+        found = write_checked(
+            graph, spec, output, forward=forward, images=samples, size=None if challenge else bound
+        )  # fmt: skip
     equal = found.values - found.different
     words = f"{equal} of {found.values} values identical, largest difference {found.largest:.1e} of full range"
     click.echo(f"checked on {found.images} images: {words}", err=True)
     click.echo(output)
+    if challenge:
+        write_checked(graph, spec, timed, forward=forward, images=samples, size=bound, is_fixed=True)
+        click.echo(timed)
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
@@ -138,6 +154,24 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
     if not found or not all(int(side) for side in found.groups()):
         raise click.UsageError(f"--size is height and width such as 360x640, not {text!r}")
     return int(found[1]), int(found[2])
+
+
+def _is_model(checkpoint: str) -> bool:
+    """Whether a word is a model: a name of the catalogue, or a file of that kind."""
+    from pocketsr.weights import entries
+
+    return checkpoint.endswith((".tflite", ".onnx")) or checkpoint in [entry.name for entry in entries()]
+
+
+def _opened(model: str, name: str | None) -> tuple[Graph, Forward, ModelSpec]:
+    """Read a model file, and return what it computes by running it."""
+    from pocketsr.graph.tflite import read_model
+    from pocketsr.lower.parity import file_forward
+    from pocketsr.runtime import model_path
+
+    path = model_path(model)
+    graph, spec = read_model(path)
+    return graph, file_forward(path), dataclasses.replace(spec, name=name or spec.name)
 
 
 def _trained(path: Path) -> Trained:

@@ -87,12 +87,12 @@ def _bicubic(table: Table) -> Iterator[Contender]:
 
 
 def _bundled(table: Table) -> Iterator[Contender]:
-    import pocketsr
     from pocketsr.cli.resolve import resolve
     from pocketsr.evaluate.official.beside import Contender
+    from pocketsr.weights import bundled
 
     scales = {cell.scale for cell in table.cells if cell.network}
-    for entry in pocketsr.models():
+    for entry in bundled():
         if entry.scale not in scales:
             continue
         found = resolve(entry.name, None, "litert", None)

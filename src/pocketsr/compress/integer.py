@@ -40,6 +40,7 @@ from pocketsr.compress.arithmetic import (
     space_to_depth,
 )
 from pocketsr.compress.calibrate import Method, activation_maxima
+from pocketsr.compress.equalise import equalised
 from pocketsr.compress.equivalent import equivalent
 from pocketsr.compress.prepare import prepared
 from pocketsr.compress.scales import Plan, is_copy
@@ -261,7 +262,7 @@ def quantise(
     folds_skip: bool = False,
     wide: Collection[str] = (),
 ) -> IntegerNetwork:
-    """Fold, trace and quantise a network: post-training quantisation, and where integer training starts.
+    """Fold, trace, equalise and quantise a network: post-training quantisation, and where integer training starts.
 
     Args:
         network: A float network.
@@ -276,6 +277,7 @@ def quantise(
     """
     graph = equivalent(trace(network)) if folds_skip else trace(network)
     representative = list(images)
+    graph = equalised(graph, representative)
     maxima = activation_maxima(graph, representative, method=method) if representative else None
     quantised = IntegerNetwork(graph, maxima, tracked=tracked, wide=wide)
     if maxima is not None:

@@ -35,14 +35,16 @@ _MOST_BYTES = 2**31 - 1
 MOST_NUMBERS_A_PIXEL = 1 << 16
 
 
-def write_model(graph: Graph, spec: ModelSpec, path: Path, *, size: Size = DEFAULT_SIZE) -> None:
+def write_model(
+    graph: Graph, spec: ModelSpec, path: Path, *, size: Size = DEFAULT_SIZE, is_fixed: bool = False
+) -> None:
     """Write a model file: to a temporary file beside ``path``, then renamed over it; arguments as ``model_bytes``.
 
     Raises:
         ModelFileError: The spec says another scale, precision or number of channels than the graph has, or the file
             cannot be written. Nothing is left behind then, and what stood there still does.
     """
-    data = model_bytes(graph, spec, size)
+    data = model_bytes(graph, spec, size, is_fixed=is_fixed)
     temporary = path.with_name(f".pocketsr-{os.getpid()}.part")
     try:
         temporary.write_bytes(data)
@@ -57,19 +59,20 @@ def write_model(graph: Graph, spec: ModelSpec, path: Path, *, size: Size = DEFAU
             temporary.unlink(missing_ok=True)
 
 
-def model_bytes(graph: Graph, spec: ModelSpec, size: Size = DEFAULT_SIZE) -> bytes:
+def model_bytes(graph: Graph, spec: ModelSpec, size: Size = DEFAULT_SIZE, *, is_fixed: bool = False) -> bytes:
     """Return the bytes of a model file; equal arguments give equal bytes.
 
     Args:
         graph: What to compute.
         spec: Facts for the reader, kept as metadata.
         size: (height, width) of the input for readers that do not resize.
+        is_fixed: Leave out that other sizes may be asked for: some accelerators take over nothing of an open size.
 
     Raises:
         ModelFileError: The spec says another scale, precision or number of channels than the graph has.
     """
     require_that_spec_fits(graph, spec)
-    model = _Writer(graph, size).model(spec)
+    model = _Writer(graph, size, is_fixed).model(spec)
     builder = flatbuffers.Builder(1 << 16)
     builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
     return bytes(builder.Output())
@@ -125,8 +128,8 @@ def require_that_spec_fits(graph: Graph, spec: ModelSpec) -> None:
 class _Writer:
     """Builds the schema's objects for one graph."""
 
-    def __init__(self, graph: Graph, size: Size) -> None:
-        self._graph = graph
+    def __init__(self, graph: Graph, size: Size, is_fixed: bool) -> None:
+        self._graph, self._is_fixed = graph, is_fixed
         self._sizes = graph.sizes(*size)
         self._buffers: list[Any] = [schema.BufferT()]  # buffer 0 is empty by the format's rule
         self._tensors: list[Any] = []
@@ -194,7 +197,9 @@ class _Writer:
         height, width = self._sizes[value.name]
         tensor = schema.TensorT()
         tensor.name, tensor.hasRank = value.name.encode(), True
-        tensor.shape, tensor.shapeSignature = [1, height, width, value.channels], [1, -1, -1, value.channels]
+        tensor.shape = [1, height, width, value.channels]
+        if not self._is_fixed:
+            tensor.shapeSignature = [1, -1, -1, value.channels]
         tensor.type = schema.TensorType.FLOAT32
         if value.quantisation is not None:
             tensor.type = schema.TensorType.INT16 if value.is_wide else schema.TensorType.INT8

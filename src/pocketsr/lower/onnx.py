@@ -1,7 +1,8 @@
-"""ONNX files from float graphs: one node for each operator, any height and width.
+"""ONNX files from graphs, any height and width: one node for each operator of float32, int8 between conversions.
 
-Ends: ``image``, float32 ``(1, C, H, W)``, and ``upscaled``, ``(1, C, sH, sW)``; both are RGB (or luma) of 0..255, as in
-a ``.tflite``, whose layout is ``(1, H, W, C)``. The description that a ``.tflite`` carries is in the metadata under the
+Ends: ``image``, ``(1, C, H, W)``, and ``upscaled``, ``(1, C, sH, sW)``; both are RGB (or luma) of 0..255, in float32,
+or in uint8 where the graph is one of integers (``onnx_integers``), and otherwise as in a ``.tflite``, whose layout is
+``(1, H, W, C)``. The description that a ``.tflite`` carries is in the metadata under the
 same key, and a line that says the above. Sub-pixels are outside colours before DepthToSpace (mode DCR), as in a graph.
 """
 
@@ -16,17 +17,22 @@ import numpy as np
 import numpy.typing as npt
 
 from pocketsr.errors import LoweringError, MissingExtraError, ParityError
-from pocketsr.graph import Graph, Value
+from pocketsr.graph import Graph, Quantisation, Value
 from pocketsr.graph.base import Size
 from pocketsr.graph.tflite import SPEC_ENTRY, require_that_spec_fits
+from pocketsr.lower.onnx_integers import write_integer
 from pocketsr.lower.onnx_operators import Builder, opset_of, write
 from pocketsr.lower.parity import FLOAT_TOLERANCE, Parity, counted, require_no_seams
 from pocketsr.spec import ModelSpec
 
 #: Key of the metadata that says what the ends hold.
 ENDS_ENTRY = "pocketsr_ends"
-_ENDS = "image: float32 (1, C, H, W), 0..255; upscaled: float32 (1, C, sH, sW), 0..255; RGB where C is 3, luma where 1"
+_ENDS = "image: {0} (1, C, H, W), 0..255; upscaled: {0} (1, C, sH, sW), 0..255; RGB where C is 3, luma where 1"
 _IMAGE, _UPSCALED = "image", "upscaled"
+#: Pixels themselves, which the ends of an int8 file hold.
+_PIXELS = Quantisation(1.0, -128)
+#: Levels that an int8 file may differ by: readers rescale sums in float32, and each has its own order.
+INT8_LEVELS = 2
 #: Version of the file format that came with each version of the operators.
 _IR_VERSIONS = {17: 8, 20: 9}
 
@@ -37,17 +43,17 @@ def onnx_bytes(graph: Graph, spec: ModelSpec, size: Size | None = None) -> bytes
     """Return the bytes of an ONNX file; equal arguments give equal bytes.
 
     Args:
-        graph: A float graph.
+        graph: A float graph, or an int8 one whose ends are pixels.
         spec: Facts for the reader, kept as metadata.
         size: (height, width) that the file is bound to; None leaves both open.
 
     Raises:
-        LoweringError: The graph is an integer one.
+        LoweringError: The graph has no ONNX form: activations of 16 bits, ends that are no pixels, an operator.
         ModelFileError: The spec says another scale, precision or number of channels than the graph has.
         MissingExtraError: onnx is not installed.
     """
-    if graph.is_integer:
-        raise LoweringError("an ONNX file holds float32 only; write int8 as .tflite")
+    if graph.is_integer and not graph.input.quantisation == graph.output.quantisation == _PIXELS:
+        raise LoweringError("the ends of an int8 ONNX file are pixels, of scale 1 from 0; write this one as .tflite")
     require_that_spec_fits(graph, spec)
     try:
         import onnx
@@ -56,12 +62,17 @@ def onnx_bytes(graph: Graph, spec: ModelSpec, size: Size | None = None) -> bytes
         raise MissingExtraError.for_extra("onnx", "onnx") from error
     graph = _with_named_ends(graph)
     builder = Builder()
+    converted: dict[str, str] = {}
     for op in graph.ops:
-        write(op, builder)
+        if graph.is_integer:
+            write_integer(op, builder, converted)
+        else:
+            write(op, builder)
+    kind, word = (TensorProto.UINT8, "uint8") if graph.is_integer else (TensorProto.FLOAT, "float32")
     height, width = size or ("height", "width")
     outputs = graph.output_size(*size) if size else ("upscaled_height", "upscaled_width")
     ends = [
-        helper.make_tensor_value_info(value.name, TensorProto.FLOAT, [1, value.channels, *sides])
+        helper.make_tensor_value_info(value.name, kind, [1, value.channels, *sides])
         for value, sides in ((graph.input, (height, width)), (graph.output, outputs))
     ]
     body = helper.make_graph(builder.nodes, "main", ends[:1], ends[1:], builder.constants)
@@ -72,7 +83,7 @@ def onnx_bytes(graph: Graph, spec: ModelSpec, size: Size | None = None) -> bytes
         ir_version=_IR_VERSIONS[opset],
         producer_name="pocketsr",
     )
-    helper.set_model_props(model, {SPEC_ENTRY: spec.to_json(), ENDS_ENTRY: _ENDS})
+    helper.set_model_props(model, {SPEC_ENTRY: spec.to_json(), ENDS_ENTRY: _ENDS.format(word)})
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString(deterministic=True))
 
@@ -98,8 +109,9 @@ def write_onnx_checked(
         size: (height, width) that the file is bound to; None leaves both open.
 
     Raises:
-        ParityError: The file differs by more than ``FLOAT_TOLERANCE`` of full range, no image is large enough, or the
-            description's receptive field is smaller than the graph's: tiles would show seams.
+        ParityError: The file differs by more than ``FLOAT_TOLERANCE`` of full range, or an int8 one by more than
+            ``INT8_LEVELS`` levels, no image is large enough, or the description's receptive field is smaller than the
+            graph's: tiles would show seams.
         ModelFileError: The spec says another scale, precision or number of channels than the graph has.
         MissingExtraError: onnx or onnxruntime is not installed.
     """
@@ -110,10 +122,11 @@ def write_onnx_checked(
     else:
         samples = [cut for image in images if (cut := image[: size[0], : size[1]]).shape[:2] == size]
     parity = counted(_runtime(content), forward, samples)
-    if parity.largest > FLOAT_TOLERANCE:
+    allowed = INT8_LEVELS / 255 + 1e-9 if graph.is_integer else FLOAT_TOLERANCE
+    if parity.largest > allowed:
         raise ParityError(
             f"{path.name} does not compute what its network computes: values differ by up to {parity.largest:.2e} of "
-            f"full range ({FLOAT_TOLERANCE:g} is allowed); nothing was written"
+            f"full range ({allowed:.2g} is allowed); nothing was written"
         )
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".pocketsr-") as folder:
         candidate = Path(folder) / path.name
@@ -154,9 +167,10 @@ def _runtime(content: bytes) -> Callable[[_Image], npt.NDArray[np.float64]]:
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    kind = np.uint8 if session.get_inputs()[0].type == "tensor(uint8)" else np.float32
 
     def run(image: _Image) -> npt.NDArray[np.float64]:
-        batch = image.transpose(2, 0, 1)[None].astype(np.float32)
+        batch = image.transpose(2, 0, 1)[None].astype(kind)
         (output,) = session.run([_UPSCALED], {_IMAGE: batch})
         upscaled: npt.NDArray[np.float64] = output[0].transpose(1, 2, 0).astype(np.float64)
         return upscaled

@@ -30,6 +30,7 @@ from pocketsr.graph import (
     Subtract,
 )
 from pocketsr.graph.base import Array
+from pocketsr.graph.ops import Activation
 
 #: Version of the operators; readers of other makers are slow to take up new ones.
 _OPSET = 17
@@ -49,6 +50,7 @@ class Builder:
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+        self._constant_names: set[str] = set()
 
     def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
         """Add an operator that makes ``output``, whose name is returned."""
@@ -61,8 +63,20 @@ class Builder:
         """Add a constant, whose name is returned."""
         from onnx import numpy_helper
 
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        # What has no axis must keep none.
+        self.constants.append(numpy_helper.from_array(np.asarray(array, order="C"), name))
+        self._constant_names.add(name)
         return name
+
+    def constant_once(self, name: str, array: Array) -> str:
+        """Add a constant that several operators share, unless it is there."""
+        return name if name in self._constant_names else self.constant(name, array)
+
+    def activated(self, kind: str, inputs: list[str], output: str, activation: Activation, **attributes: Any) -> str:
+        """Add an operator and the activation behind it."""
+        if activation == "none":
+            return self.node(kind, inputs, output, **attributes)
+        return self.node("Relu", [self.node(kind, inputs, f"{output}/sum", **attributes)], output)
 
 
 def write(op: Op, builder: Builder) -> None:
@@ -83,19 +97,11 @@ def _conv(op: Conv2D, builder: Builder) -> None:
     bias = builder.constant(f"{name}/bias", op.bias)
     top, left = (side // 2 if op.padding == "same" else 0 for side in op.weight.shape[1:3])
     inputs = [op.inputs[0].name, weight, bias]
-    _activated(builder, op, "Conv", inputs, pads=[top, left, top, left], group=op.groups)
+    builder.activated("Conv", inputs, name, op.activation, pads=[top, left, top, left], group=op.groups)
 
 
 def _add(op: Add, builder: Builder) -> None:
-    _activated(builder, op, "Add", _names(op))
-
-
-def _activated(builder: Builder, op: Conv2D | Add, kind: str, inputs: list[str], **attributes: Any) -> None:
-    name = op.output.name
-    if op.activation == "none":
-        builder.node(kind, inputs, name, **attributes)
-    else:
-        builder.node("Relu", [builder.node(kind, inputs, f"{name}/sum", **attributes)], name)
+    builder.activated("Add", _names(op), op.output.name, op.activation)
 
 
 def _multiply(op: Multiply, builder: Builder) -> None:

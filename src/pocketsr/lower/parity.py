@@ -48,6 +48,7 @@ def write_checked(
     forward: Callable[[_Image], npt.NDArray[np.floating]],
     images: Iterable[_Image],
     size: Size | None = None,
+    is_fixed: bool = False,
 ) -> Parity:
     """Write a model file after running it with LiteRT on real images.
 
@@ -58,6 +59,7 @@ def write_checked(
         forward: The network: uint8 ``(H, W, 3)`` to float ``(sH, sW, 3)`` in levels 0..255, not rounded.
         images: Low-resolution images to compare on; at least one.
         size: (height, width) written into the file for readers that cannot resize; None is the format's default.
+        is_fixed: Leave out that other sizes may be asked for, as for timing on accelerators.
 
     Returns:
         What the comparison found.
@@ -69,7 +71,7 @@ def write_checked(
     require_no_seams(graph, spec, path.name)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".pocketsr-") as folder:
         candidate = Path(folder) / path.name
-        write_model(graph, spec, candidate, size=size or DEFAULT_SIZE)
+        write_model(graph, spec, candidate, size=size or DEFAULT_SIZE, is_fixed=is_fixed)
         parity = compare(candidate, forward, list(images))
         allowed = 0.0 if graph.is_integer else FLOAT_TOLERANCE
         if parity.largest > allowed:
@@ -101,7 +103,7 @@ def compare(file: Path, forward: Callable[[_Image], npt.NDArray[np.floating]], i
     Raises:
         ParityError: There are no images to compare on.
     """
-    return counted(_litert(file), forward, images)
+    return counted(file_forward(file), forward, images)
 
 
 def counted(
@@ -131,8 +133,8 @@ def counted(
     return Parity(len(images), values, different, largest)
 
 
-def _litert(file: Path) -> Callable[[_Image], npt.NDArray[np.float64]]:
-    """Return the file as a function from an image to its raw output in levels 0..255, not rounded where it is float."""
+def file_forward(file: Path) -> Callable[[_Image], npt.NDArray[np.float64]]:
+    """Return a ``.tflite`` as a function from an image to its output in levels 0..255, not rounded in float."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(file), num_threads=1)

@@ -7,7 +7,7 @@ import os
 from pocketsr.runtime.backend import Backend
 from pocketsr.runtime.target import Target
 from pocketsr.runtime.upscaler import Upscaler
-from pocketsr.weights import DEFAULT_MODEL, find_scales
+from pocketsr.weights import DEFAULT_MODEL, defaults
 
 
 def open_models(
@@ -39,6 +39,6 @@ def open_models(
     elif target is None:
         names = [DEFAULT_MODEL]
     else:
-        known = find_scales()
+        known = tuple(defaults().values())
         names = [entry.name for entry in known if entry.scale == target.scale] or [entry.name for entry in known]
     return tuple(Upscaler(name, backend=backend, threads=threads, tile=tile) for name in names)

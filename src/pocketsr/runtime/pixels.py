@@ -56,6 +56,8 @@ class PixelForm:
         """
         if self._is_shifted_byte:
             np.bitwise_xor(pixels, _SIGN_BIT, out=out.view(np.uint8))
+        elif self._is_pixel:
+            np.copyto(out, pixels)
         elif self.dtype != "float32":
             np.take(self._numbers, pixels, out=out)
         elif self.white == 255:
@@ -77,6 +79,8 @@ class PixelForm:
         """
         if self._is_shifted_byte:
             np.bitwise_xor(numbers.view(np.uint8), _SIGN_BIT, out=out)
+        elif self._is_pixel:
+            np.copyto(out, numbers)
         elif self.dtype != "float32":
             out[...] = self._pixels[numbers.view(np.uint8)]
         else:
@@ -85,6 +89,10 @@ class PixelForm:
     @property
     def _is_shifted_byte(self) -> bool:
         return (self.dtype, self.white, self.scale, self.zero_point) == ("int8", 255.0, 1.0, -128)
+
+    @property
+    def _is_pixel(self) -> bool:
+        return (self.dtype, self.white, self.scale, self.zero_point) == ("uint8", 255.0, 1.0, 0)
 
     @functools.cached_property
     def _numbers(self) -> npt.NDArray[Any]:

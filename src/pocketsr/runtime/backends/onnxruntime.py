@@ -5,6 +5,9 @@ image its factor, a grey one whether white is 1 or 255. Its receptive field stay
 
     uint8 (1, H, W, C) ──> float32 (1, C, H, W) ──> float32 (1, C, sH, sW) ──> uint8 (1, sH, sW, C)
 
+int8 files of ours take and give the pixels themselves. Within two levels of the exact integers in int8, within one in
+float32.
+
 Knows nothing of tiles or image files.
 """
 
@@ -25,6 +28,8 @@ from pocketsr.spec import ModelSpec
 _SPEC_ENTRY = "pocketsr_spec"
 #: Side of the image that a file of someone else is asked with, where it leaves its size open.
 _SIDE = 24
+#: What int8 files have at their ends.
+_UINT8, _BYTES = "tensor(uint8)", PixelForm("uint8", zero_point=0)
 
 
 class ONNXRuntimeBackend(Backend):
@@ -71,10 +76,10 @@ class ONNXRuntimeSession(Session):
     def __init__(self, spec: ModelSpec, path: Path, runtime: Any) -> None:
         super().__init__(spec)
         self._path, self._runtime = path, runtime
-        self._form = PixelForm("float32", spec.value_range)
+        self._form = _BYTES if runtime.get_inputs()[0].type == _UINT8 else PixelForm("float32", spec.value_range)
 
     def _run(self, batch: Pixels, out: Pixels) -> None:
-        numbers = np.empty(batch.shape, np.float32)
+        numbers = np.empty(batch.shape, self._form.dtype)
         self._form.encode(batch, numbers)
         made = _run_on(self._runtime, self._path, numbers.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
         if made.shape != out.shape:
@@ -94,27 +99,31 @@ def _checked_channels(runtime: Any, path: Path) -> int:
     """Return the channels of a file's images; refuse ends that are no images."""
     for word, ends in (("input", runtime.get_inputs()), ("output", runtime.get_outputs())):
         shape: Sequence[Any] = ends[0].shape if len(ends) == 1 else ()
-        if len(shape) != 4 or ends[0].type != "tensor(float)" or (word == "input" and shape[1] not in (1, 3)):
-            raise ModelFileError(f"{path}: the {word} is not one float32 image (1, 1 or 3, H, W)")
+        known = len(shape) == 4 and ends[0].type in ("tensor(float)", _UINT8)
+        if not known or (word == "input" and shape[1] not in (1, 3)):
+            raise ModelFileError(f"{path}: the {word} is not one image (1, 1 or 3, H, W) of float32 or uint8")
+    if runtime.get_inputs()[0].type != runtime.get_outputs()[0].type:
+        raise ModelFileError(f"{path}: one end is float32 and the other uint8; both need to be of one kind")
     return int(runtime.get_inputs()[0].shape[1])
 
 
 def _asked_spec(runtime: Any, path: Path, channels: int) -> ModelSpec:
     """Describe a file of someone else by running it on a grey image."""
     sides = [side if isinstance(side, int) else _SIDE for side in runtime.get_inputs()[0].shape[2:]]
-    grey = np.full((1, channels, *sides), 127.5, np.float32)
+    of_bytes = runtime.get_inputs()[0].type == _UINT8
+    grey = np.full((1, channels, *sides), 127.5, np.uint8 if of_bytes else np.float32)
     made = _run_on(runtime, path, grey)
     scale = made.shape[2] // sides[0]
     if scale < 1 or made.shape != (1, channels, sides[0] * scale, sides[1] * scale):
         raise ModelFileError(f"{path} makes {made.shape} of {grey.shape}: it does not enlarge images")
     # A file that never exceeds 1 has white there. Others are taken to be 0..255, which a file does not say.
-    white = 1 if float(made.max()) <= 1.0 else 255
+    white = 1 if not of_bytes and float(made.max()) <= 1.0 else 255
     return ModelSpec(
         name=path.stem,
         network="",
         scale=scale,
         channels=channels,
-        precision="float32",
+        precision="int8" if of_bytes else "float32",
         receptive_field=None,
         value_range=white,
     )

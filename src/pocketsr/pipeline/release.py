@@ -1,0 +1,389 @@
+"""From a finished run to a model of the catalogue: files that were checked, figures, card, entry, curve.
+
+    run ──> float network ──> .tflite (float32), .safetensors (folded) ─┐
+        └─> integer network ──> .tflite (int8) ─────────────────────────┼─> judged ──> card, entries
+                     float network, quantised after training (PTQ) ─────┘   (PTQ is not kept)
+
+All is made in a temporary folder and moved to its places at the end: what fails half-way leaves nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from pocketsr.blocks import Network
+from pocketsr.compress import IntegerNetwork, quantise
+from pocketsr.compress.integer import REWRITES
+from pocketsr.errors import LoweringError, SettingError
+from pocketsr.evaluate.bank import SETS, judge_files
+from pocketsr.graph import Graph, receptive_field
+from pocketsr.graph.tflite import read_model
+from pocketsr.image import downscale, list_images, read_image, rgb_to_y
+from pocketsr.lower import trace, write_checked
+from pocketsr.networks import SIZES, build, sizes_of
+from pocketsr.networks.saved import save_network
+from pocketsr.pipeline.measure import write_text
+from pocketsr.pipeline.run_facts import RunFacts, read_run, recipe_digest
+from pocketsr.spec import ModelSpec, Precision
+from pocketsr.train import read_checkpoint, restore, to_levels
+from pocketsr.weights import Card, CardFile, Entry, Style, Training, TrainingData, card_text
+from pocketsr.weights.catalogue import read_catalogue
+from pocketsr.weights.shelf import Shelf
+
+_Pixels = npt.NDArray[np.uint8]
+
+#: Images that a file is checked on, and that ranges are taken from for PTQ.
+_CHECKED, _CALIBRATION = 4, 100
+#: Output that multiplications are counted for.
+_FRAME = (720, 1280)
+#: Figures and files of a model by what made them.
+_INT8, _FLOAT, _PTQ = "int8", "float32", "ptq"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a release is to be.
+
+    Attributes:
+        name: Name of the model.
+        style: What it is for.
+        shelf: Where it goes.
+        summary: One line for its card; empty describes it by its network.
+        order: Its place among models of its scale and style that are taken where none is named; None keeps what it had.
+        scale: For networks that hold several scales: which.
+        quantised: Keep the int8 file that is quantised after training, where the run has no integer stage.
+        commit: Of the code.
+        hardware: That the run was on.
+        command: What made the weights; empty is told from the run.
+        intended_use: Lines for the card beside the usual ones.
+        known_failures: The same.
+    """
+
+    name: str
+    style: Style
+    shelf: Shelf
+    summary: str = ""
+    order: int | None = None
+    scale: int | None = None
+    quantised: bool = False
+    commit: str = ""
+    hardware: str = ""
+    command: str = ""
+    intended_use: tuple[str, ...] = ()
+    known_failures: tuple[str, ...] = ()
+
+
+def release(
+    run: Path,
+    wanted: Wanted,
+    *,
+    images: Path,
+    benchmarks: Path,
+    manifest: Path | None = None,
+    sets: Sequence[str] = SETS,
+    limit: int | None = None,
+    on_note: Callable[[str], None] = lambda _: None,
+) -> Card:
+    """Make a finished run a model of the catalogue; what there was of that name is replaced.
+
+    Args:
+        run: Folder of the run.
+        wanted: What it is to be.
+        images: Training images, to check files on and to take ranges from.
+        benchmarks: Folder with the sets.
+        manifest: List of the training images with their licences, as JSON.
+        sets: Names of the sets.
+        limit: Images of each set, for a quick look; None takes all.
+        on_note: Told in words what was done.
+
+    Raises:
+        CheckpointError: The run is not finished.
+        ParityError: A file does not compute what its network computes.
+        SettingError: The weights have no licence, or the shelf would be too large.
+        DataError: A set is missing.
+    """
+    facts = read_run(run)
+    licence = facts.recipe.data.licence
+    if not licence:
+        raise SettingError(f"recipe {facts.recipe.name!r} names no licence; weights without one are not released")
+    network = restore(read_checkpoint(facts.float_checkpoint), REWRITES)
+    assert isinstance(network, Network)
+    if wanted.scale is not None and wanted.scale != network.scale:
+        network.scale = wanted.scale
+    with tempfile.TemporaryDirectory(prefix="pocketsr-release-") as name:
+        folder = Path(name)
+        lows = _Lows(images, network.scale, network.channels)
+        made = _files(network, facts, wanted, folder, lows)
+        for key, file in made.items():
+            on_note(f"{key}: {file.stat().st_size:,} bytes, checked")
+        scores = judge_files(
+            made,
+            benchmarks,
+            style=wanted.style,
+            scale=network.scale,
+            channels=network.channels,
+            network=facts.recipe.network.name,
+            sets=sets,
+            limit=limit,
+        )
+        kept = {key: file for key, file in made.items() if key != _PTQ}
+        if wanted.quantised and _INT8 not in kept and _PTQ in made:
+            kept[_INT8] = made[_PTQ]
+            scores = tuple(dataclasses.replace(one, int8_db=one.ptq_db) for one in scores)
+        drops = [one.drop_db for one in scores if one.drop_db is not None]
+        graph, spec = read_model(kept.get(_FLOAT, next(iter(kept.values()))))
+        card = Card(
+            name=wanted.name,
+            summary=wanted.summary or f"{facts.recipe.network.name} ×{spec.scale}, trained by `{facts.recipe.name}`.",
+            network=facts.recipe.network.name,
+            options=_options(facts, network),
+            scale=spec.scale,
+            channels=spec.channels,
+            style=wanted.style,
+            parameters=graph.parameter_count(),
+            gmacs_720p=round(graph.multiply_accumulates(*(side // spec.scale for side in _FRAME)) / 1e9, 3),
+            receptive_field=spec.receptive_field,
+            files=tuple(_card_file(key, file, facts) for key, file in _in_order(kept)),
+            training=Training(
+                recipe=facts.recipe.name,
+                readings=facts.readings,
+                recipe_sha256=recipe_digest(facts.recipe),
+                command=wanted.command or facts.command,
+                commit=wanted.commit,
+                steps={stage.name: stage.steps for stage in facts.recipe.stages},
+                hours=facts.hours,
+                hardware=wanted.hardware,
+            ),
+            data=_data(facts.recipe.data.description, manifest),
+            licence=licence,
+            scores=scores,
+            int8_drop_db=max(drops) if drops else None,
+            speed=(),
+            intended_use=(*_USES[wanted.style], *wanted.intended_use),
+            known_failures=(*_FAILURES[wanted.style], *wanted.known_failures),
+            curve=wanted.shelf.curve_name(wanted.name),
+        )
+        checkpoint = folder / f"{wanted.name}.safetensors"
+        _save(network, card, checkpoint)
+        _publish(card, {one.name: kept[one.precision] for one in card.files}, checkpoint, facts, wanted)
+    return card
+
+
+def judged_again(card: Card, shelf: Shelf, *, benchmarks: Path, sets: Sequence[str] = SETS) -> Card:
+    """Return a card with figures of its files as they lie there; what PTQ gave is kept, its file is not there.
+
+    Raises:
+        ModelFileError: A file is missing or damaged.
+        DataError: A set is missing.
+    """
+    scores = judge_files(
+        {one.precision: shelf.folder / one.file for one in card.files},
+        benchmarks,
+        style=card.style,  # type: ignore[arg-type]  # read back from a card
+        scale=card.scale,
+        channels=card.channels,
+        network=card.network,
+        sets=sets,
+    )
+    known = {(one.data, one.protocol): one.ptq_db for one in card.scores}
+    scores = tuple(dataclasses.replace(one, ptq_db=known.get((one.data, one.protocol))) for one in scores)
+    drops = [one.drop_db for one in scores if one.drop_db is not None]
+    return dataclasses.replace(card, scores=scores, int8_drop_db=max(drops) if drops else None)
+
+
+class _Lows:
+    """Low-resolution images as a model takes them, made when they are asked for."""
+
+    def __init__(self, images: Path, scale: int, channels: int) -> None:
+        self._files, self._scale, self._channels = list_images(images), scale, channels
+
+    def evenly(self, count: int) -> Iterator[_Pixels]:
+        """Yield so many, evenly out of all."""
+        for file in self._files[:: max(1, len(self._files) // count)][:count]:
+            low = downscale(read_image(file).pixels, self._scale)
+            yield low if self._channels == 3 else rgb_to_y(low)[:, :, None].astype(np.uint8)
+
+
+def _files(network: Network, facts: RunFacts, wanted: Wanted, folder: Path, lows: _Lows) -> dict[str, Path]:
+    """Write every file that the network has a form for, checked."""
+    plain = network.folded()
+    networks: dict[str, nn.Module] = {}
+    with suppress(LoweringError):
+        trace(plain)
+        networks[_FLOAT] = plain
+        networks[_PTQ] = quantise(network, lows.evenly(_CALIBRATION))
+    if facts.integer_checkpoint is not None:
+        networks[_INT8] = restore(read_checkpoint(facts.integer_checkpoint), REWRITES)
+    if not networks:
+        raise SettingError(f"{wanted.name}: its network has no form that a model file can hold")
+    names = _names(wanted, has_int8=_INT8 in networks or (wanted.quantised and _PTQ in networks))
+    return {key: _file(one, folder / f"{key}.tflite", names[key], facts, lows) for key, one in networks.items()}
+
+
+def _file(network: nn.Module, path: Path, name: str, facts: RunFacts, lows: _Lows) -> Path:
+    graph: Graph = network.graph() if isinstance(network, IntegerNetwork) else trace(network)  # type: ignore[arg-type]
+    precision: Precision = graph.precision
+    spec = ModelSpec(
+        name=name,
+        network=facts.recipe.network.name,
+        scale=graph.scale,
+        channels=graph.input.channels,
+        precision=precision,
+        receptive_field=receptive_field(graph),
+        recipe=facts.recipe.name,
+        data=facts.recipe.data.description,
+        licence=facts.recipe.data.licence,
+    )
+    images = lows.evenly(_CHECKED)
+    write_checked(graph, spec, path, forward=lambda image: to_levels(network, image), images=images)
+    return path
+
+
+def _names(wanted: Wanted, *, has_int8: bool) -> Mapping[str, str]:
+    """Return the names of files: the int8 one goes by the model's, and the float one where there is no other."""
+    floats = f"{wanted.name}-float" if has_int8 else wanted.name
+    return {_INT8: wanted.name, _FLOAT: floats, _PTQ: wanted.name}
+
+
+def _in_order(files: Mapping[str, Path]) -> list[tuple[str, Path]]:
+    return [(key, files[key]) for key in (_INT8, _FLOAT) if key in files]
+
+
+def _card_file(key: str, file: Path, facts: RunFacts) -> CardFile:
+    data, (_, spec) = file.read_bytes(), read_model(file)
+    trained = "integer-domain training" if facts.integer_checkpoint is not None else "quantised after training"
+    return CardFile(
+        name=spec.name,
+        file=f"{spec.name}.tflite",
+        precision=spec.precision,
+        made_by=trained if key == _INT8 else "float training",
+        sha256=hashlib.sha256(data).hexdigest(),
+        bytes=len(data),
+    )
+
+
+def _options(facts: RunFacts, network: Network) -> dict[str, Any]:
+    options = dict(facts.recipe.network.options)
+    options["scale"] = network.scale
+    plain: dict[str, Any] = json.loads(json.dumps(options))
+    return plain
+
+
+def _save(network: Network, card: Card, path: Path) -> None:
+    """Write the folded network with the options that make it."""
+    folded, options = network.folded(), dict(card.options)
+    plain = build(card.network, {key: value for key, value in options.items() if key != SIZES})
+    options[SIZES] = sizes_of(folded, plain.folded())
+    save_network(folded, path, name=card.network, options=options, source=card.data.description, licence=card.licence)
+
+
+def _data(description: str, manifest: Path | None) -> TrainingData:
+    if manifest is None:
+        return TrainingData(description=description, images=None, manifest_sha256="", licences={})
+    text = manifest.read_bytes()
+    counts: dict[str, int] = {}
+    for image in json.loads(text):
+        if image["file"].startswith("train/"):
+            counts[image["licence"]] = counts.get(image["licence"], 0) + 1
+    ordered = dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+    return TrainingData(
+        description=description,
+        images=sum(counts.values()),
+        manifest_sha256=hashlib.sha256(text).hexdigest(),
+        licences=ordered,
+    )
+
+
+def _publish(card: Card, files: Mapping[str, Path], checkpoint: Path, facts: RunFacts, wanted: Wanted) -> None:
+    """Move everything to its place: files first, then what names them."""
+    shelf = wanted.shelf
+    shelf.require_room(
+        card.name, [*files.values(), checkpoint] if shelf.is_bank else list(files.values()), other=checkpoint
+    )
+    shelf.prepare()
+    for name, file in files.items():
+        _move(file, shelf.folder / f"{name}.tflite")
+    _move(checkpoint, shelf.bank / checkpoint.name)
+    record = json.dumps(facts.curve_record(card.name), ensure_ascii=False)
+    write_text(shelf.root / card.curve, record.replace("], [", "],\n[") + "\n")
+    publish_card(card, shelf, order=wanted.order)
+
+
+def publish_card(card: Card, shelf: Shelf, *, order: int | None = None) -> None:
+    """Write a card and its entries; other models' entries are kept where they stand."""
+    write_text(shelf.folder / f"{card.name}.md", card_text(card))
+    before = list(read_catalogue(shelf.catalogue))
+    known = {entry.name: entry for entry in before}
+    made = [
+        _entry(card, file, shelf, known.get(file.name), order if not index else None)
+        for index, file in enumerate(card.files)
+    ]
+    own = {entry.name for entry in before if entry.card == f"{card.name}.md"} | {entry.name for entry in made}
+    place = next((index for index, entry in enumerate(before) if entry.name in own), len(before))
+    after = [*(entry for entry in before[:place]), *made, *(entry for entry in before[place:] if entry.name not in own)]
+    shelf.write(after)
+
+
+def _entry(card: Card, file: CardFile, shelf: Shelf, before: Entry | None, order: int | None) -> Entry:
+    return Entry(
+        name=file.name,
+        file=file.file,
+        scale=card.scale,
+        precision=file.precision,  # type: ignore[arg-type]  # read back from a file that was checked
+        sha256=file.sha256,
+        licence=card.licence,
+        data=card.data.description,
+        scores=card.figures(file.precision),
+        card=f"{card.name}.md",
+        network=card.network,
+        style=card.style,  # type: ignore[arg-type]
+        channels=card.channels,
+        order=order if order is not None else (before.order if before else 0),
+        checkpoint=f"{card.name}.safetensors" if (shelf.bank / f"{card.name}.safetensors").is_file() else "",
+        folder=shelf.folder,
+    )
+
+
+def _move(file: Path, place: Path) -> None:
+    temporary = place.with_name(f".{place.name}.part")
+    shutil.copyfile(file, temporary)
+    temporary.replace(place)
+
+
+_USES: Mapping[Style, tuple[str, ...]] = {
+    "clean": (
+        "Enlarging photographs, graphics and video frames that have no visible faults, quickly, on any processor.",
+        "Inputs that were shrunk by bicubic, as in training; edges are sharpened and fine texture restored a little.",
+    ),
+    "jpeg": (
+        "Enlarging photos that were stored as JPEG of quality 30 to 95: blocks and ringing are not enlarged with them.",
+    ),
+    "gan": ("Enlarging where a sharp look counts for more than being true to the original.",),
+}
+_FAILURES: Mapping[Style, tuple[str, ...]] = {
+    "clean": (
+        "It removes neither noise nor JPEG's blocks: it sharpens them.",
+        "Images shrunk otherwise than by bicubic come out softer, or with halos.",
+        "Nothing is invented: what the input does not show stays blurred.",
+    ),
+    "jpeg": (
+        "Fine texture of clean inputs is taken for JPEG's faults and smoothed.",
+        "Below quality 30 blocks remain; noise stays.",
+    ),
+    "gan": (
+        "Texture is invented: no evidence, no measurement, no text to be read from it.",
+        "PSNR is below that of the same network trained for it.",
+    ),
+}

@@ -1,0 +1,179 @@
+"""What the folder of a finished run says of itself: recipe, readings, steps, hours, curve.
+
+Knows nothing of model files.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import itertools
+import json
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pocketsr.errors import CheckpointError, UnknownNameError
+from pocketsr.train import Recipe, load_recipe, read_checkpoint, readings_of, recipe_names
+from pocketsr.train.curve import CSV_FILE
+
+#: Columns of the curve that are kept.
+_COLUMNS = ("stage", "step", "loss", "learning_rate", "psnr_db")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """What is known of a run.
+
+    Attributes:
+        recipe: As it was run.
+        float_checkpoint: Result of the last float stage.
+        integer_checkpoint: Result of the last integer stage; None where there is none.
+        readings: Readings of the recipe that were laid over it.
+        hours: What its steps took by the curve, validations not counted; None where there is no curve.
+        curve: The curve's rows: stage, step, loss, learning rate and, at validations, PSNR in dB.
+    """
+
+    recipe: Recipe
+    float_checkpoint: Path
+    integer_checkpoint: Path | None
+    readings: tuple[str, ...]
+    hours: float | None
+    curve: tuple[tuple[str | float | None, ...], ...]
+
+    @property
+    def command(self) -> str:
+        """What makes such weights again, but for the folders of images."""
+        recipe, words = self.recipe, ["pocketsr", "train", self.recipe.name]
+        for reading in self.readings:
+            words += ["--reading", reading]
+        shipped = load_recipe(recipe.name, readings=self.readings) if recipe.name in recipe_names() else recipe
+        if recipe.network.name != shipped.network.name:
+            words += ["--network", recipe.network.name]
+        if recipe.scale != shipped.scale or recipe.network.name != shipped.network.name:
+            words += ["--scale", str(recipe.scale)]
+        steps = [stage.steps for stage in recipe.stages]
+        if steps != [stage.steps for stage in shipped.stages]:
+            words += ["--steps", str(max(steps))]
+        if recipe.seed != shipped.seed:
+            words += ["--seed", str(recipe.seed)]
+        teachers = [stage.distillation.teacher for stage in recipe.stages if stage.distillation]
+        if any(teachers):
+            words += ["--teacher", Path(next(filter(None, teachers))).name]
+        return shlex.join(words)
+
+    def curve_record(self, name: str) -> dict[str, Any]:
+        """Return what is kept of the run beside the model: the recipe with its digest, and the curve."""
+        return {
+            "name": name,
+            "recipe_sha256": recipe_digest(self.recipe),
+            "recipe": json.loads(json.dumps(self.recipe.to_dict())),
+            "columns": list(_COLUMNS),
+            "rows": [list(row) for row in self.curve],
+        }
+
+
+def read_run(folder: Path) -> RunFacts:
+    """Read the folder of a run of ``pocketsr train``, or of a step of a pipeline.
+
+    Raises:
+        CheckpointError: There is no run, or one that is not finished.
+    """
+    checkpoints = sorted(folder.glob("*.pt")) if folder.is_dir() else []
+    if not checkpoints:
+        raise CheckpointError(f"{folder} has no checkpoint; the folder of a finished run of `pocketsr train` is needed")
+    state = folder / "state.pt"
+    recipe = read_checkpoint(state if state in checkpoints else checkpoints[0]).recipe
+    results = {stage.name: folder / f"{stage.name}.pt" for stage in recipe.stages}
+    if missing := [file.name for file in results.values() if not file.is_file()]:
+        raise CheckpointError(f"{folder} lacks {missing[0]}: its run is not finished; go on with `train --resume`")
+    floats = [results[stage.name] for stage in recipe.stages if stage.arithmetic == "float"]
+    integers = [results[stage.name] for stage in recipe.stages if stage.arithmetic == "integer"]
+    if not floats:
+        raise CheckpointError(f"{folder} has integer stages only; the float network is needed too")
+    rows = _rows(folder / CSV_FILE)
+    return RunFacts(
+        recipe=recipe,
+        float_checkpoint=floats[-1],
+        integer_checkpoint=integers[-1] if integers else None,
+        readings=find_readings(recipe),
+        hours=_hours(rows),
+        curve=tuple(tuple(_value(row[column]) for column in _COLUMNS) for row in rows),
+    )
+
+
+def recipe_digest(recipe: Recipe) -> str:
+    """Return the SHA-256 of everything that decides a run, as JSON with sorted keys."""
+    return hashlib.sha256(json.dumps(recipe.to_dict(), sort_keys=True).encode()).hexdigest()
+
+
+def find_readings(recipe: Recipe) -> tuple[str, ...]:
+    """Return the readings that make a recipe that comes with pocketsr what was run; none where nothing does.
+
+    >>> find_readings(load_recipe("bank", readings=["jpeg"]).shortened(20))
+    ('jpeg',)
+    """
+    if recipe.name not in recipe_names():
+        return ()
+    for readings in _subsets(sorted(readings_of(recipe.name))):
+        try:
+            shipped = load_recipe(recipe.name, readings=readings)
+        except UnknownNameError:
+            continue
+        has_options = shipped.network.name == recipe.network.name
+        if _essence(shipped, has_options=has_options) == _essence(recipe, has_options=has_options):
+            return tuple(readings)
+    return ()
+
+
+def _subsets(names: Sequence[str]) -> Iterable[tuple[str, ...]]:
+    return itertools.chain.from_iterable(
+        itertools.combinations(names, count) for count in range(min(3, len(names) + 1))
+    )
+
+
+def _essence(recipe: Recipe, *, has_options: bool) -> dict[str, Any]:
+    """Return a recipe without what the command line changes: network, scale, seed, lengths, what is looked at."""
+    plain = recipe.to_dict()
+    plain.pop("seed")
+    options = dict(plain.pop("network")["options"])
+    options.pop("scale", None)
+    plain["options"] = options if has_options else {}
+    for stage in plain["stages"]:
+        for key in ("steps", "warmup_steps", "compile", "picture_every"):
+            stage.pop(key)
+        if stage["distillation"]:
+            stage["distillation"].pop("teacher")
+    essence: dict[str, Any] = json.loads(json.dumps(plain))
+    return essence
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    if not file.is_file():
+        return []
+    with file.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def _hours(rows: Sequence[dict[str, str]]) -> float | None:
+    """Return the time that steps took: each row says how fast those since the one before were."""
+    seconds, stage, before = 0.0, "", 0
+    for row in rows:
+        before = before if row["stage"] == stage else 0
+        stage, step = row["stage"], int(row["step"])
+        if step > before and float(row["steps_per_second"]) > 0:
+            seconds += (step - before) / float(row["steps_per_second"])
+        before = step
+    return round(seconds / 3600, 2) if rows else None
+
+
+def _value(text: str) -> str | float | None:
+    if not text:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return int(number) if number.is_integer() else number

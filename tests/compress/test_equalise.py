@@ -1,0 +1,97 @@
+"""Features beside the image fill its range: the same image in float, more levels and fewer errors in 8 bits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from pocketsr.compress import quantise
+from pocketsr.compress.calibrate import activation_maxima
+from pocketsr.compress.equalise import equalised
+from pocketsr.compress.integer import IntegerNetwork
+from pocketsr.graph import Graph, execute
+from pocketsr.graph.reference import execute_all
+from pocketsr.lower import trace
+from pocketsr.networks import build
+
+
+def images(count: int = 3) -> list[np.ndarray]:
+    random = np.random.default_rng(0)
+    return [random.integers(0, 256, (12, 9, 3), dtype=np.uint8) for _ in range(count)]
+
+
+def graph_of(name: str, factor: float, **options: object) -> Graph:
+    """Return a fresh network's graph, its last features times a factor and the weights behind them divided by it."""
+    torch.manual_seed(0)
+    network = build(name, {"scale": 2, "rep_conv": "none", **options}).folded()
+    with torch.no_grad():
+        network.body[-1].weight *= factor
+        network.body[-1].bias *= factor
+        network.tail.weight[:, :32] /= factor
+    return trace(network)
+
+
+def features_of(graph: Graph) -> str:
+    """Return the name of the value that is concatenated with the image."""
+    join = next(op for op in graph.ops if type(op).__name__ == "Concat")
+    return next(value.name for value in join.inputs if value != graph.input)
+
+
+def reach(graph: Graph, name: str) -> np.ndarray:
+    """Return the largest value of each channel over the images."""
+    return np.max([execute_all(graph, i[None].astype(np.float32))[name].max((0, 1, 2)) for i in images()], 0)
+
+
+@pytest.mark.parametrize("name", ["scsrn", "abpn", "lrsrn", "ncnet", "xlsr", "rtsrn"])
+def test_the_float_graph_computes_the_same(name: str) -> None:
+    torch.manual_seed(0)
+    graph = trace(build(name, {"scale": 2}).folded())
+    better = equalised(graph, images())
+    image = images(1)[0][None].astype(np.float32)
+    assert [op.output for op in better.ops] == [op.output for op in graph.ops]
+    np.testing.assert_allclose(execute(better, image), execute(graph, image), atol=255e-5)
+
+
+def test_channels_come_closer_together_and_those_beside_the_image_end_at_white() -> None:
+    graph = graph_of("scsrn", 10.0)
+    better = equalised(graph, images())
+    for name in ("body_1", features_of(graph)):
+        before, after = (each[each > 1e-3] for each in (reach(graph, name), reach(better, name)))
+        assert after.max() / after.min() < 1.01 * (before.max() / before.min()) ** 0.5
+    assert abs(reach(better, features_of(graph)).max() - 255) < 0.01
+    assert reach(graph, features_of(graph)).max() > 300
+
+
+def test_small_and_large_features_lose_less_in_8_bits() -> None:
+    for factor in (0.02, 30.0):
+        graph = graph_of("scsrn", factor)
+        exact = execute(graph, images(1)[0][None].astype(np.float32))
+
+        def error(graph: Graph, exact: np.ndarray = exact) -> float:
+            network = IntegerNetwork(graph, activation_maxima(graph, images())).graph()
+            made = execute(network, (images(1)[0][None].astype(np.int16) - 128).astype(np.int8))
+            return float(np.abs(made.astype(np.float32) + 128 - np.clip(exact, 0, 255)).mean())
+
+        assert error(equalised(graph, images())) < 0.8 * error(graph)
+
+
+def test_graphs_without_such_features_and_without_images_stay_as_they_are() -> None:
+    graph = trace(build("bicubic", {"scale": 2}))
+    assert equalised(graph, images()) is graph
+    concat = graph_of("scsrn", 1.0)
+    assert equalised(concat, ()) is concat
+
+
+def test_quantising_equalises() -> None:
+    torch.manual_seed(0)
+    network = build("scsrn", {"scale": 2})
+    plain = trace(network)
+    quantised = quantise(network, images())
+    wanted = equalised(plain, images())
+    names = [op.output.name for op in wanted.ops if op.output.name in quantised.weights]
+    made = next(op for op in wanted.ops if op.output.name == features_of(wanted))
+    assert features_of(wanted) in names
+    np.testing.assert_allclose(
+        quantised.weights[made.output.name].detach().numpy(), made.weight.transpose(0, 3, 1, 2), rtol=1e-5
+    )
