@@ -7,7 +7,7 @@ import os
 from pocketsr.runtime.backend import Backend
 from pocketsr.runtime.target import Target
 from pocketsr.runtime.upscaler import Upscaler
-from pocketsr.weights import DEFAULT_MODEL, defaults
+from pocketsr.weights import DEFAULT_MODEL, defaults, find
 
 
 def open_models(
@@ -17,6 +17,7 @@ def open_models(
     backend: str | Backend = "litert",
     threads: int | None = None,
     tile: int | None = None,
+    prefers_luma: bool = False,
 ) -> tuple[Upscaler, ...]:
     """Open what an ``Enlarger`` chooses from.
 
@@ -27,6 +28,7 @@ def open_models(
         backend: As ``Upscaler``.
         threads: As ``Upscaler``.
         tile: As ``Upscaler``.
+        prefers_luma: Take the catalogue's models that know luma only, where it has one of the scale.
 
     Raises:
         UnknownNameError: As ``Upscaler``.
@@ -34,11 +36,13 @@ def open_models(
         SettingError: As ``Upscaler``.
     """
     names: list[str | os.PathLike[str]]
+    luma = defaults(channels=1) if prefers_luma else {}
     if model is not None:
         names = [model]
     elif target is None:
-        names = [DEFAULT_MODEL]
+        scale = find(DEFAULT_MODEL).scale
+        names = [luma[scale].name if scale in luma else DEFAULT_MODEL]
     else:
-        known = tuple(defaults().values())
+        known = tuple({**defaults(), **luma}.values())
         names = [entry.name for entry in known if entry.scale == target.scale] or [entry.name for entry in known]
     return tuple(Upscaler(name, backend=backend, threads=threads, tile=tile) for name in names)

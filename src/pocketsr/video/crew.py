@@ -47,11 +47,12 @@ class Crew:
         threads = max([1, *(model.threads for model in models)])
         shares = _shares(threads)
         memories = [Memory() for _ in models]
+        form = target.pixel_format.replace("yuvj", "yuv")  # libswscale takes the former for full range, always
         self._hands = []
         for share in shares:
             own = models if len(shares) == 1 else [model.twin(share) for model in models]
             enlargers = [
-                Enlarger(model, colour, target.pixel_format, reuse=reuse, memory=memory)
+                Enlarger(model, colour, form, reuse=reuse, memory=memory)
                 for model, memory in zip(own, memories, strict=True)
             ]
             self._hands.append(_Hand(enlargers, Converter(colour), target))

@@ -78,7 +78,7 @@ class Enlarger:
         rgb = self._converter.to_rgb(frame)
         if rgb.dtype == np.uint8:
             larger = self._converter.empty(rgb.shape[0] * self.scale, rgb.shape[1] * self.scale, "rgb24")
-            self._network(rgb, packed_of(larger))
+            self._network(rgb.view(np.uint8), packed_of(larger))
             return self._converter.converted(larger, self._target)
         base = ((rgb.astype(np.uint32) * 255 + 32895) >> 16).astype(np.uint8)
         enlarged = self._network(base)

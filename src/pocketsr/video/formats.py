@@ -113,7 +113,9 @@ def choose_format(source: str, offered: Sequence[str], *, height: int, width: in
     """
     came = pixel_format(source)
     names = [name for name in (offered or (came.planar,)) if not name.startswith("yuvj") and name != "pal8"]
-    forms = [form for form in map(pixel_format, names) if form.is_planar or form.is_rgb]
+    known = [pixel_format(name) for name in names]
+    # Encoders of hardware may know formats only whose two kinds of chroma share a plane.
+    forms = [form for form in known if form.is_planar or form.is_rgb] or known
     forms = [form for form in forms if form.bits >= 8 and not _has_twin(form.name, names)] or forms
     fitting = [form for form in forms if width % form.across == 0 and height % form.down == 0]
     if not fitting:

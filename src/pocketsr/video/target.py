@@ -11,7 +11,7 @@ import numpy as np
 
 from pocketsr.errors import SettingError
 from pocketsr.runtime import Target as Size
-from pocketsr.video.colour import Colour, chroma_place
+from pocketsr.video.colour import Colour
 from pocketsr.video.encoder import choose_codec, encoder_options, offered_formats
 from pocketsr.video.formats import (
     PICTURES_ONLY,
@@ -119,11 +119,12 @@ def plan_target(
         chosen, notes = asked.name, lost_between(came, asked)
     else:
         chosen, notes = choose_format(frame.format.name, offered, height=height, width=width)
-    if codec == "mjpeg":
+    if codec == "mjpeg" or chosen.startswith("yuvj"):
         colour = dataclasses.replace(colour, is_full=True)
     options = encoder_options(codec, encoding)
-    if place := chroma_place(frame):
-        options = {"chroma_sample_location": place, **options}
+    goes = pixel_format(chosen)
+    if colour.place and not goes.is_rgb and (goes.across, goes.down) == (2, 2):
+        options = {"chroma_sample_location": colour.place, **options}
     target = Target(
         name=name,
         container=container,
@@ -149,7 +150,7 @@ def sides(size: Size, height: int, width: int, *, is_even: bool) -> tuple[int, i
         size: What is asked for.
         height: Of the input.
         width: Of the input.
-        is_even: Whether chroma wants even sides: one that only follows from what is asked for is rounded to such.
+        is_even: Whether chroma wants even sides: one that only follows from what is asked for is made such.
 
     >>> sides(Size(height=480), 360, 639, is_even=True), sides(Size(scale=1.5), 361, 639, is_even=False)
     ((480, 852), (542, 959))
@@ -160,7 +161,7 @@ def sides(size: Size, height: int, width: int, *, is_even: bool) -> tuple[int, i
     asked = {size.height, size.width, size.longest, *(size.fit or ())}
     if not is_even:
         return rows, columns
-    return tuple(side if side in asked else max(2, 2 * round(side / 2)) for side in (rows, columns))  # type: ignore[return-value]
+    return tuple(side if side in asked else max(2, side - side % 2) for side in (rows, columns))  # type: ignore[return-value]
 
 
 def _display_matrix(frame: Any) -> tuple[int, ...] | None:
