@@ -109,7 +109,7 @@ def test_memory_does_not_grow(tmp_path: Path) -> None:
         str(tmp_path / "out.mkv"),
         encoding=Encoding(preset="ultrafast"),
         reuse=False,
-        on_progress=lambda progress: sizes.append(int(statm.read_text().split()[1])),
+        on_progress=lambda _: sizes.append(int(statm.read_text().split()[1])),
     )
     pages = np.array(sizes)
     assert len(pages) == len(times)
@@ -134,6 +134,6 @@ def test_models_and_sizes_that_do_not_go_together_are_refused(tmp_path: Path) ->
     source = write_clip(tmp_path / "in.mp4", EVEN[:3])
     with pytest.raises(SettingError, match="at most 64 times"):
         upscale_video(nearest(), str(source), str(tmp_path / "out.mp4"), size=Target(scale=65))
+    encoding = Encoding(codec="libsvtav1")
     with pytest.raises(SettingError, match="even sides only"):
-        encoding = Encoding(codec="libsvtav1")
         upscale_video(nearest(), str(source), str(tmp_path / "out.mp4"), size=Target(width=101), encoding=encoding)

@@ -186,6 +186,7 @@ def _tell(result: VideoResult, target: str, *, as_json: bool, quiet: bool) -> No
             "frames": result.frames,
             "frames_kept": result.frames_kept,
             "seconds": round(result.seconds, 3),
+            "processor_s": round(result.processor_s, 3),
             "frames_per_second": round((result.frames - result.frames_kept) / max(result.seconds, 1e-9), 3),
             "stage_s": {name: round(value, 3) for name, value in result.stage_s.items()},
             "tiles_run": result.tiles_run,

@@ -42,6 +42,7 @@ class VideoResult:
     Attributes:
         frames: Pictures written.
         seconds: Wall time.
+        processor_s: Seconds of processor time, of all threads together.
         stage_s: Seconds in each step, of all threads together: decode, colour, network, encode. They overlap.
         tiles_run: Tiles that went through the network.
         tiles: Tiles of all pictures that were not equal to the one before.
@@ -53,6 +54,7 @@ class VideoResult:
 
     frames: int
     seconds: float
+    processor_s: float
     stage_s: dict[str, float]
     tiles_run: int
     tiles: int
@@ -74,6 +76,7 @@ class Meter:
     decode_s: float = 0.0
     encode_s: float = 0.0
     start: float = dataclasses.field(default_factory=time.perf_counter)
+    processor_start: float = dataclasses.field(default_factory=time.process_time)
     _first: int | None = None
 
     def timed(self, items: Iterator[Item]) -> Iterator[Item]:
@@ -253,6 +256,7 @@ def _run(
     return VideoResult(
         frames=count,
         seconds=time.perf_counter() - meter.start,
+        processor_s=time.process_time() - meter.processor_start,
         stage_s=meter.stages(crew),
         tiles_run=crew.tiles[0],
         tiles=crew.tiles[1],

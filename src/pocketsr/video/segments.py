@@ -124,6 +124,7 @@ def upscale_in_segments(
     return VideoResult(
         frames=foot["frames"],
         seconds=time.perf_counter() - meter.start,
+        processor_s=time.process_time() - meter.processor_start,
         stage_s=meter.stages(crew),
         tiles_run=crew.tiles[0],
         tiles=crew.tiles[1],
