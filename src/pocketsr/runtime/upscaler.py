@@ -111,7 +111,7 @@ class Upscaler:
                 so it gets no tint. A model that knows luma only gets the luma of a colour image; its colour is
                 enlarged by bicubic.
             out: uint8 of the output's shape to write into, any strides, as the plane of a video's frame; None makes a
-                new array. Not for colour with a model that knows luma only.
+                new array.
             on_progress: Called after every tile with (tiles done, tiles in all).
 
         Returns:
@@ -121,8 +121,12 @@ class Upscaler:
         Raises:
             SettingError: Another dtype or shape than that, or an image without pixels.
         """
-        if self._needs_luma(image) and out is None:
-            return enlarge_by_luma(image, self.scale, lambda luma: self(luma, on_progress=on_progress))
+        if self._needs_luma(image):
+            made = enlarge_by_luma(image, self.scale, lambda luma: self(luma, on_progress=on_progress))
+            if out is None:
+                return made
+            np.copyto(out, made)
+            return out
         work = _Work(self, image, on_progress)
         output = np.empty(work.output_shape, np.uint8) if out is None else out
         if output.shape != work.output_shape or output.dtype != np.uint8:

@@ -3,6 +3,8 @@
     RGB       YUV ──> RGB ──network──> RGB ──> YUV
     luma      Y ──network──> Y,  U and V ──bicubic──> U and V     (no way through RGB: chroma stays as it was coded)
 
+What is enlarged is written where the next stage takes it: a network fills the planes of the frame that is encoded.
+
 Networks take 8 bits. What deeper video holds beyond them is enlarged by bicubic and added, so that a smooth sky stays
 smooth. Knows nothing of files or of the pictures' order.
 """
@@ -24,8 +26,6 @@ from pocketsr.video.reuse import Memory, ReusingUpscaler
 
 #: Steps of 16 bits in one of 8.
 _DEEP = 257
-#: What studio range adds to black, and its steps for the 255 of full range.
-_BLACK, _STUDIO_STEPS = 16, 219
 
 
 class Enlarger:
@@ -101,18 +101,18 @@ class Enlarger:
         return larger if is_direct else self._converter.converted(larger, self._target)
 
     def _luma(self, plane: npt.NDArray[Any], bits: int, out: npt.NDArray[Any], out_bits: int) -> None:
-        """Enlarge luma. Networks were trained on studio range with 8 bits, so that is what they see."""
-        is_full = self._colour.is_full
-        if bits == out_bits == 8 and not is_full:
+        """Enlarge luma of any depth. Full range goes in as it is: what was trained on studio range does no worse."""
+        if bits == out_bits == 8:
             self._network(plane, out)
             return
-        white, out_white = (1 << bits) - 1, (1 << out_bits) - 1
-        real = plane.astype(np.float32)
-        studio = real * (_STUDIO_STEPS / white) + _BLACK if is_full else real / (1 << (bits - 8))
-        base = np.rint(studio).astype(np.uint8)
-        larger = self._network(base).astype(np.float32) + enlarge_plane(studio - base, self.scale)
-        back = (larger - _BLACK) * (out_white / _STUDIO_STEPS) if is_full else larger * (1 << (out_bits - 8))
-        out[...] = _rounded(back, out_white)
+        exact = plane.astype(np.float32) * (1 / self._step(bits))
+        base = np.rint(exact).astype(np.uint8)
+        larger = self._network(base).astype(np.float32) + enlarge_plane(exact - base, self.scale)
+        out[...] = _rounded(larger * self._step(out_bits), (1 << out_bits) - 1)
+
+    def _step(self, bits: int) -> float:
+        """Return how many steps of luma make one of 8 bits: in full range white is all ones, in studio range 235."""
+        return ((1 << bits) - 1) / 255 if self._colour.is_full else float(1 << (bits - 8))
 
 
 def _rounded(values: npt.NDArray[np.float32], white: int) -> npt.NDArray[np.float32]:
