@@ -61,6 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
         {"run": release_run, "again": release_again, "time": add_times}[options.verb](options)
     except PocketsrError as error:
         raise SystemExit(f"error: {error}") from error
+    print("now `make docs`: tables and pages are written from the cards")
 
 
 def release_run(options: argparse.Namespace) -> None:

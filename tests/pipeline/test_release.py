@@ -206,7 +206,10 @@ def test_a_shelf_that_would_be_too_large_is_refused(
 def test_readings_and_the_command_are_told_from_the_recipe() -> None:
     jpeg = load_recipe("bank", readings=["jpeg"])
     assert find_readings(jpeg) == ("jpeg",)
+    assert find_readings(jpeg.shortened(20)) == ("jpeg",)
+    assert find_readings(load_recipe("bank", readings=["warm", "jpeg"])) == ("jpeg", "warm")  # one is of lengths alone
     assert find_readings(load_recipe("bank").for_network("sesr", {"scale": 2})) == ()
+    assert find_readings(load_recipe("bank", readings=["sesr-luma"])) == ("sesr-luma",)
     assert find_readings(load_recipe("pocket", readings=["plain", "adam"])) == ("adam", "plain")
     assert recipe_digest(jpeg) != recipe_digest(load_recipe("bank"))
 

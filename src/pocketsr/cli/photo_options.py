@@ -49,6 +49,12 @@ _SIZE_OPTIONS = (
 )
 _OPTIONS = (
     *_SIZE_OPTIONS,
+    click.option(
+        "--style",
+        type=click.Choice(["auto", "photo", "clean", "jpeg", "gan"]),
+        default="auto",
+        help="Kind of model where none is named; auto and photo look at IN: clean or jpeg  [default: auto].",
+    ),
     click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP, AVIF...  [default: 95; AVIF 90]."),
     click.option("--lossless", is_flag=True, help="Keep every pixel; WebP and JPEG XL have this as a choice."),
     click.option("--strip", is_flag=True, help="Leave out EXIF, XMP, IPTC, texts and resolution."),
@@ -88,6 +94,7 @@ def make_settings(values: Mapping[str, Any]) -> PhotoSettings:
         lossless=values["lossless"],
         is_stripped=values["strip"],
         is_faithful=values["faithful"],
+        style=values["style"],
     )
 
 

@@ -103,6 +103,7 @@ class _Raw(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     source: str,
     target: str,
     model: str | None,
