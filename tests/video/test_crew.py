@@ -13,8 +13,10 @@ from pocketsr.errors import SettingError
 from pocketsr.graph import receptive_field
 from pocketsr.graph.tflite import write_model
 from pocketsr.runtime import Target, Upscaler
+from pocketsr.runtime.tiling import tile_grid
 from pocketsr.video import Encoding, upscale_video
 from pocketsr.video.colour import planes_of
+from pocketsr.video.crew import _half
 from pocketsr.video.target import sides
 from sample_graphs import abpn_like_graph, spec_for
 from sample_videos import HEIGHT, WIDTH, frames, nearest, noise, write_clip
@@ -128,6 +130,18 @@ def test_pictures_of_jpeg_have_its_range(tmp_path: Path) -> None:
         expected = noise(0).repeat(2, axis=0).repeat(2, axis=1)
         assert np.abs(made - expected).mean() < 4  # chroma beside luma is bicubic and not nearest
         assert np.abs((made - expected).mean(axis=(0, 1))).max() < 1
+
+
+def test_two_at_once_hold_no_more_than_one() -> None:
+    model = nearest(receptive_field=9)
+    tile = _half(model, 360, 640)
+    assert tile is not None
+    assert len(tile_grid(360, 640, 9, tile=tile)) == 2
+    assert len(tile_grid(640, 360, 9, tile=_half(model, 640, 360))) == 2
+    assert _half(model, 32, 48) is None  # little memory
+    assert _half(model, 1080, 1920) is None  # in many tiles as it is
+    assert _half(nearest(receptive_field=200), 360, 640) is None
+    assert model.twin(1, tile=360)._tile == 360
 
 
 def test_models_and_sizes_that_do_not_go_together_are_refused(tmp_path: Path) -> None:

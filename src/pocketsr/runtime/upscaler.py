@@ -105,13 +105,17 @@ class Upscaler:
         """Output height over input height."""
         return self.spec.scale
 
-    def twin(self, threads: int) -> Upscaler:
+    def twin(self, threads: int, *, tile: int | None = None) -> Upscaler:
         """Open the same model once more, so that two threads need not take turns.
+
+        Args:
+            threads: As for a new one.
+            tile: Likewise, unless this one was opened with one.
 
         Raises:
             PocketsrError: As opening it.
         """
-        return Upscaler(self.path, backend=self._runner, threads=threads, tile=self._tile, tta=self._tta)
+        return Upscaler(self.path, backend=self._runner, threads=threads, tile=self._tile or tile, tta=self._tta)
 
     def __call__(self, image: Pixels, *, out: Pixels | None = None, on_progress: Progress | None = None) -> Pixels:
         """Upscale one image.

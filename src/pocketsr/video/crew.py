@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from pocketsr.runtime import Upscaler
+from pocketsr.runtime.tiling import WINDOW_PIXELS
 from pocketsr.video.colour import Colour, Converter, is_same_picture, plane_of
 from pocketsr.video.enlarge import Enlarger
 from pocketsr.video.formats import pixel_format
@@ -35,12 +36,15 @@ class Crew:
         pictures_reused: Pictures that were those before, and were not run.
     """
 
-    def __init__(self, models: Sequence[Upscaler], colour: Colour, target: Target, *, reuse: bool) -> None:
+    def __init__(
+        self, models: Sequence[Upscaler], colour: Colour, size: tuple[int, int], target: Target, *, reuse: bool
+    ) -> None:
         """Prepare for a video.
 
         Args:
             models: What enlarges, one after the other, on all threads there are; empty where nothing is enlarged.
             colour: What the input's numbers mean.
+            size: Rows and columns of the input.
             target: The plan.
             reuse: Whether what did not change is left out.
         """
@@ -50,7 +54,10 @@ class Crew:
         form = target.pixel_format.replace("yuvj", "yuv")  # libswscale takes the former for full range, always
         self._hands = []
         for share in shares:
-            own = models if len(shares) == 1 else [model.twin(share) for model in models]
+            own = list(models)
+            if len(shares) > 1:
+                tiles = [_half(model, *size) if model is models[0] else None for model in models]
+                own = [model.twin(share, tile=tile) for model, tile in zip(models, tiles, strict=True)]
             enlargers = [
                 Enlarger(model, colour, form, reuse=reuse, memory=memory)
                 for model, memory in zip(own, memories, strict=True)
@@ -133,6 +140,19 @@ def beside(converter: Converter, left: Any, right: Any) -> Any:
     for index in range(len(joined.planes)):
         plane_of(joined, index)[...] = np.hstack([plane_of(frame, index) for frame in both])
     return converter.converted(joined, form.name)
+
+
+def _half(model: Upscaler, height: int, width: int) -> int | None:
+    """Return the tile with which a picture that would be run whole is run in two halves; None where that is no use.
+
+    Two models at work on whole pictures hold twice the memory of one, and the border of two halves is little work.
+    """
+    reach, multiple = model.spec.receptive_field, model.spec.size_multiple
+    if reach is None or not WINDOW_PIXELS // 4 < height * width <= WINDOW_PIXELS:
+        return None
+    short, long = sorted((height, width))
+    tile = max(short, -(-long // 2) + reach + multiple)
+    return tile if tile > 4 * (reach + multiple) else None
 
 
 def _shares(threads: int) -> list[int]:

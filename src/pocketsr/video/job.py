@@ -225,7 +225,7 @@ def crew_for(
         # Sides are rounded, to even ones at that: a sample or two are not worth a model more.
         needed = min((plan.height - 1) / frame.height, (width - 1) / frame.width)
         chain = [by_scale[scale] for scale in choose_scales(needed, by_scale)]
-    return Crew(chain, colour, plan, reuse=reuse), plan, lost
+    return Crew(chain, colour, (frame.height, frame.width), plan, reuse=reuse), plan, lost
 
 
 def _run(
