@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pocketsr.bench import Record, read_record
 from pocketsr.cli.circumstances import processor
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,11 +34,22 @@ def circumstances() -> dict[str, Any]:
 
 def write(suite: str, results: dict[str, Any]) -> Path:
     """Write ``results/<version>/<suite>--<machine>.json``."""
-    machine = re.sub(r"[^a-z0-9]+", "-", processor().lower()).strip("-")
-    path = RESULTS / version("pocketsr") / f"{suite}--{machine}.json"
+    path = path_of(suite)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"suite": suite, **circumstances(), **results}, indent=1) + "\n")
     return path
+
+
+def path_of(suite: str) -> Path:
+    """Return where this machine's results of a suite belong."""
+    machine = re.sub(r"[^a-z0-9]+", "-", processor().lower()).strip("-")
+    return RESULTS / version("pocketsr") / f"{suite}--{machine}.json"
+
+
+def read_bench(suite: str) -> Record | None:
+    """Return a suite that ``pocketsr bench`` recorded, checked; None where there is none."""
+    files = sorted((RESULTS / version("pocketsr")).glob(f"{suite}--*.json"))
+    return read_record(files[0]) if files else None
 
 
 def read(suite: str) -> dict[str, Any] | None:

@@ -294,7 +294,7 @@ def test_damaged_exif_data_is_written_without_a_warning(tmp_path: Path, photo: P
 @pytest.mark.parametrize(("height", "width"), [(1, 32769), (17000, 17000)])
 def test_what_no_avif_decoder_takes_is_refused_before_any_work(tmp_path: Path, height: int, width: int) -> None:
     like = Photo(np.zeros((1, 1, 3), np.uint8))
-    with pytest.raises(ImageFileError, match="AVIF holds up to .*; write PNG instead"):
+    with pytest.raises(ImageFileError, match=r"AVIF holds up to .*; write PNG instead"):
         write_strips(tmp_path / "a.avif", iter(()), height=height, width=width, like=like)
     assert not any(tmp_path.iterdir())
 

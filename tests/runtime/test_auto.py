@@ -95,3 +95,16 @@ def test_auto_is_litert(tmp_path: Path) -> None:
     assert isinstance(session, LiteRTSession)
     batch = np.zeros((1, 8, 8, 3), np.uint8)
     assert np.array_equal(session(batch), find_backend("litert").load(tmp_path / "m.tflite", threads=1)(batch))
+
+
+def test_fast_tries_a_graphics_card_for_onnx_files_and_keeps_the_processor_without_one() -> None:
+    clock = Clock()
+    usual, quick = Timed(clock, 5.0), Timed(clock, 1.0)
+    absent = Timed(clock, 0.1, at_load=MissingExtraError("no NVIDIA device"))
+    for others, expected in (((absent, quick), quick), ((absent,), usual), ((Timed(clock, 4.8),), usual)):
+        chooser = AutoBackend("fast", onnx=usual, exact=Timed(clock, 1.0), quicker_onnx=others, clock=clock)
+        session = chooser.load(Path("m.onnx"))
+        assert isinstance(session, TimedSession)
+        assert session.backend is expected
+    assert [one.name for one in find_backend("fast")._quicker_onnx] == ["onnxruntime-cuda"]  # type: ignore[attr-defined]
+    assert find_backend("auto")._quicker_onnx == ()  # type: ignore[attr-defined]

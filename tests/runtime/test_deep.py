@@ -124,3 +124,11 @@ def test_progress_counts_every_pass(request: pytest.FixtureRequest, name: str, c
     came: list[tuple[int, int]] = []
     list(deep_strips(request.getfixturevalue(name), _ramp(0, 9), on_progress=lambda *call: came.append(call)))
     assert came == calls
+
+
+def test_the_mean_over_orientations_is_taken_of_unrounded_levels() -> None:
+    samples = np.random.default_rng(0).integers(0, 65536, (12, 17, 3), np.uint16)
+    once, mean = (_whole(Upscaler("abpn-x3", threads=1, tta=tta), samples).astype(int) for tta in (False, True))
+    assert mean.shape == once.shape
+    assert 0 < np.abs(mean - once).mean() < 8 * LEVEL
+    assert len(np.unique(mean % LEVEL)) > 200, "all bits are used"

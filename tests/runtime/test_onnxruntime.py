@@ -145,3 +145,30 @@ def test_a_description_of_another_number_of_channels_is_refused(tmp_path: Path) 
     file.write_bytes(model.SerializeToString())
     with pytest.raises(ModelFileError, match="says 1 channels, its input has 3"):
         ONNXRuntimeBackend().load(file, threads=1)
+
+
+def test_a_graphics_card_is_asked_for_and_never_silently_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no NVIDIA device here: what is offered and what a session got are stood in for."""
+    import onnxruntime
+
+    file, _ = _files(GRAPHS[0], tmp_path)
+    cuda = find_backend("onnxruntime-cuda")
+    assert (cuda.device, find_backend("onnxruntime").device) == ("cuda", "cpu")
+    with pytest.raises(MissingExtraError, match="pip install onnxruntime-gpu in its place"):
+        cuda.load(file, threads=1)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [ours._CUDA, "CPUExecutionProvider"])
+    asked = []
+    real = onnxruntime.InferenceSession
+
+    def session(content: bytes, options: object, providers: list[str]) -> object:
+        asked.append(providers)
+        return real(content, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    with pytest.raises(ModelFileError, match="finds no NVIDIA device"):
+        cuda.load(file, threads=1)
+    monkeypatch.setattr(real, "get_providers", lambda _: [ours._CUDA, "CPUExecutionProvider"])
+    assert cuda.load(file, threads=1)(_batch(6, 7)).shape == (1, 18, 21, 3)
+    assert asked == [[ours._CUDA, "CPUExecutionProvider"]] * 2

@@ -278,15 +278,14 @@ def noise(size: Size, channels: int) -> Pixels:
 
 def described(asked: Asked, spec: ModelSpec) -> MeasuredModel:
     """Return what a record says of a contender's model."""
-    if asked.is_peer:
-        path = None if asked.model in KERNELS else Path(asked.model)
-    else:
-        path = model_path(asked.model)
+    is_file = asked.is_peer or asked.backend.startswith("torch")
+    path = Path(asked.model) if is_file else model_path(asked.model)
+    is_kernel = asked.is_peer and asked.model in KERNELS
     return MeasuredModel(
         name=asked.model,
         network=spec.network,
         scale=spec.scale,
         precision=spec.precision,
-        sha256="" if path is None else hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256="" if is_kernel else hashlib.sha256(path.read_bytes()).hexdigest(),
         data=spec.data,
     )

@@ -131,26 +131,28 @@ def _opencv_network(path: Path, threads: int) -> Work:
         raise ModelFileError(f"opencv reads {', '.join(readers)}, not {path.name}")
     network = readers[path.suffix](str(path))
 
-    def run(planes: Pixels) -> Pixels:  # (H, W) or (H, W, 3), values of 0..1 inside
+    def forward(planes: Pixels) -> Any:  # (H, W) or (H, W, 3), as values of 0..1; makes (C, sH, sW)
         network.setInput(cv2.dnn.blobFromImage(planes, 1 / 255))
-        made = network.forward()[0]
-        large: Pixels = cv2.convertScaleAbs(made[0] if planes.ndim == 2 else made.transpose(1, 2, 0), alpha=255)
-        return large
+        return network.forward()[0]
+
+    def by_colour(image: Pixels) -> Pixels:
+        made: Pixels = cv2.convertScaleAbs(forward(image).transpose(1, 2, 0), alpha=255)
+        return made
 
     def by_luma(image: Pixels) -> Pixels:
         luma, red, blue = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb))
-        large = run(luma)
+        large = cv2.convertScaleAbs(forward(luma)[0], alpha=255)
         size = large.shape[1], large.shape[0]
         sides = [cv2.resize(side, size, interpolation=cv2.INTER_CUBIC) for side in (red, blue)]
         made: Pixels = cv2.cvtColor(cv2.merge([large, *sides]), cv2.COLOR_YCrCb2RGB)
         return made
 
-    try:  # a file does not say how many channels it takes in a way that all readers keep
-        run(np.full(_ASKED, 128, np.uint8))
-        return by_luma
-    except cv2.error:
+    try:  # files do not say in one way how many channels they take; what comes of one channel tells
+        if len(forward(np.full(_ASKED, 128, np.uint8))) == 1:
+            return by_luma
+    except cv2.error:  # some networks of colour refuse it, others do not
         network = readers[path.suffix](str(path))
-        return run
+    return by_colour
 
 
 def _opencv(threads: int) -> Any:

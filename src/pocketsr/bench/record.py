@@ -263,9 +263,11 @@ class Prediction:
         precision: ``float32``, ``int8`` or ``int16x8``.
         height: Of the input, pixels.
         width: Of the input, pixels.
-        predicted_ms: By the additive model of this machine, milliseconds.
-        measured_ms: The quickest of a few runs, as those that the model was fitted to, milliseconds.
-        fit_error: Median relative error of that model on the operators it was fitted to, 0 to 1.
+        predicted_ms: By the additive model of the device, milliseconds.
+        measured_ms: Milliseconds: here the quickest of a few runs, as those that the model was fitted to; elsewhere
+            what a paper prints, None where none does.
+        fit_error: Median relative error, 0 to 1: here on the operators that the model was fitted to, elsewhere on
+            networks that papers measured.
     """
 
     model: str
@@ -274,7 +276,7 @@ class Prediction:
     height: int
     width: int
     predicted_ms: float
-    measured_ms: float
+    measured_ms: float | None
     fit_error: float
 
 

@@ -33,6 +33,7 @@ VERBS: dict[str, Verb] = {
     "reproduce": Verb("pocketsr.cli.reproduce", "Print a paper's table beside our own figures."),
     "score": Verb("pocketsr.cli.score", "Score a PSNR at a runtime as a challenge does."),
     "bench": Verb("pocketsr.cli.bench", "Time models on this machine, beside what it could do."),
+    "predict": Verb("pocketsr.cli.predict", "Predict a network's time from its operators."),
     "report": Verb("pocketsr.cli.report", "Make one page that compares evaluations."),
     "train": Verb("pocketsr.cli.train", "Train a network from a recipe."),
     "ablate": Verb("pocketsr.cli.ablate", "Train the arms of a paper's comparison and print its table."),

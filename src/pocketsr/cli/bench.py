@@ -21,6 +21,14 @@ _PACKAGES = {"litert": "ai_edge_litert", "openvino": "openvino", "onnxruntime": 
 @click.command()
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
 @click.option("--backend", "backends", help="Names with commas, or all that are installed  [default: by the file].")
+@click.option("--device", default="cpu", show_default=True, help="cuda runs onnxruntime and torch on a GPU.")
+@click.option(
+    "--precision", default="fp32", show_default=True, type=click.Choice(["fp32", "fp16", "bf16"]), help="Of torch."
+)
+@click.option(
+    "--form", "forms", multiple=True, default=("eager",), show_default=True, help="Of torch: eager, channels-last, "
+    "compiled, graph, compiled-graph. May be repeated.",
+)  # fmt: skip
 @click.option("-t", "--threads", multiple=True, type=click.IntRange(1, 1024), help="May be repeated  [default: all].")
 @click.option(
     "--size", "sizes", multiple=True, default=("360x640",), show_default=True, help="HEIGHTxWIDTH of the input, or "
@@ -46,10 +54,14 @@ _PACKAGES = {"litert": "ai_edge_litert", "openvino": "openvino", "onnxruntime": 
 @click.option("--adb-program", default="adb", show_default=True, help="The command adb.")
 @click.option("--strict", is_flag=True, help="Refuse to measure while the machine is not idle.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Record to write (JSON).")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw time over size, .png or .svg; needs two --size.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record instead of tables.")
 def command(
     models: tuple[str, ...],
     backends: str | None,
+    device: str,
+    precision: str,
+    forms: tuple[str, ...],
     threads: tuple[int, ...],
     sizes: tuple[str, ...],
     runs: int,
@@ -66,15 +78,21 @@ def command(
     adb_program: str,
     strict: bool,
     output: Path | None,
+    plot: Path | None,
     as_json: bool,
 ) -> None:
     """Time each MODEL, a name from `pocketsr models` or a .tflite or .onnx file  [default: abpn-x3].
 
+    A .safetensors or .pt is timed in torch.
+
     Each model on each backend runs in a process of its own, all take turns, and pixels are compared with the reference
     backend's. Leave the machine alone meanwhile.
     """
-    if output is not None and not output.absolute().parent.is_dir():
-        raise click.UsageError(f"there is no folder {output.parent} to write {output.name} in; create it first")
+    for target in (output, plot):
+        if target is not None and not target.absolute().parent.is_dir():
+            raise click.UsageError(f"there is no folder {target.parent} to write {target.name} in; create it first")
+    if plot is not None and len(sizes) < 2:
+        raise click.UsageError("--plot draws time over size: give --size more than once")
     from pocketsr.bench import write_record
 
     is_beside = is_profiled or has_roofline or with_bare or with_peers or bool(peer_files)
@@ -87,7 +105,7 @@ def command(
         idle = _watched(strict)
         nodes, failed = timed_nodes(backends, threads, runs) if has_nodes else ((), {})
         predictions, missing = predicted(networks, backends, threads, sizes[0], runs) if networks else ((), {})
-        found = _record((), idle, nodes=nodes, predictions=predictions, failed={**failed, **missing})
+        found = make_record((), idle, nodes=nodes, predictions=predictions, failed={**failed, **missing})
     elif on_phone:
         if len(models) > 1 or len(sizes) > 1 or backends or threads or is_beside:
             raise click.UsageError("--adb takes one MODEL and one --size, and chooses backends and threads itself")
@@ -96,11 +114,16 @@ def command(
         machine, results, wrong = measured_on_phone(
             models[0], sizes[0], runs, serial=serial, program=adb_program, tool=tool
         )
-        found = _record(results, None, machine=machine, failed=wrong)
+        found = make_record(results, None, machine=machine, failed=wrong)
     else:
         from pocketsr.cli.bench_peers import peers
 
-        asked = contenders(models, backends, threads, with_bare=with_bare)
+        networks_in_torch = [model for model in models if model.endswith((".safetensors", ".pt"))]
+        asked = contenders(
+            [model for model in models if model not in networks_in_torch], backends, threads, device=device,
+            with_bare=with_bare,
+        )  # fmt: skip
+        asked += in_torch(networks_in_torch, threads, device=device, precision=precision, forms=forms)
         counts = tuple(dict.fromkeys(one.threads for one in asked))
         with peers(_scale(models[0]), counts, peer_files, is_asked=with_peers) as others:
             idle = _watched(strict)
@@ -109,9 +132,13 @@ def command(
         ours = of_all[: len(asked)]
         roofline = _roofline(ours) if has_roofline else None
         profiles = _profiles(ours) if is_profiled else ()
-        found = _record(results, idle, roofline=roofline, profiles=profiles, failed=others.absent)
+        found = make_record(results, idle, roofline=roofline, profiles=profiles, failed=others.absent)
     if output is not None:
         write_record(found, output)
+    if plot is not None:
+        from pocketsr.cli.bench_plot import draw_sweep
+
+        draw_sweep(found, plot)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
     else:
@@ -121,7 +148,12 @@ def command(
 
 
 def contenders(
-    models: Sequence[str], backends: str | None, threads: Sequence[int], *, with_bare: bool = False
+    models: Sequence[str],
+    backends: str | None,
+    threads: Sequence[int],
+    *,
+    device: str = "cpu",
+    with_bare: bool = False,
 ) -> list[Asked]:
     """Return every model on every backend that runs its kind of file, with every number of threads.
 
@@ -129,6 +161,7 @@ def contenders(
         models: Names or paths.
         backends: As given, None by the file.
         threads: As given, empty for all cores.
+        device: As given; ``cuda`` is for ``.onnx`` files.
         with_bare: The runtime alone, too, where that can be timed.
 
     Raises:
@@ -149,10 +182,15 @@ def contenders(
     found = []
     for model in models:
         suffix = ".onnx" if model_path(model).suffix == ".onnx" else ".tflite"
-        fitting = [one for one in chosen or BACKENDS if one.suffix == suffix]
+        if device != "cpu" and suffix != ".onnx":
+            raise click.UsageError(f"--device {device} runs .onnx files and networks in torch; export {model} as ONNX")
+        fitting = [one for one in chosen or BACKENDS if one.suffix == suffix and one.device == device]
         if not fitting:
             known = ", ".join(one.name for one in BACKENDS if one.suffix == suffix)
-            raise click.UsageError(f"{model} is a {suffix} file, which {known} run; name one of them by --backend")
+            where = "" if device == "cpu" else f", and of them {device} the one that ends so"
+            raise click.UsageError(
+                f"{model} is a {suffix} file, which {known} run{where}; name one of them by --backend"
+            )
         for one in fitting if chosen else fitting[:1]:
             for count in threads or (usable_cores(),):
                 found.append(Asked(model=model, backend=one.name, threads=count))
@@ -161,12 +199,41 @@ def contenders(
     return found
 
 
+def in_torch(
+    networks: Sequence[str], threads: Sequence[int], *, device: str, precision: str, forms: Sequence[str]
+) -> list[Asked]:
+    """Return every saved network in every form.
+
+    Raises:
+        MissingExtraError: torch is not installed.
+        SettingError: There is no such device here.
+        UnknownNameError: No form has that name.
+    """
+    if not networks:
+        return []
+    from pocketsr.bench import Asked
+    from pocketsr.cli.torch import import_torch
+    from pocketsr.runtime.backend import usable_cores
+
+    import_torch()
+    from pocketsr.gpu.forms import find_form
+    from pocketsr.gpu.torch_contender import backend_name, find_device
+
+    find_device(device)
+    return [
+        Asked(model=network, backend=backend_name(device, precision, find_form(form).name), threads=count)
+        for network in networks
+        for form in forms
+        for count in threads or (usable_cores(),)
+    ]
+
+
 def _scale(model: str) -> int:
     """Return a model's factor; 3, this field's usual one, of a file that does not say."""
     from pocketsr.graph.tflite import read_spec
     from pocketsr.runtime import model_path
 
-    path = model_path(model)
+    path = Path(model) if model.endswith((".safetensors", ".pt")) else model_path(model)
     return read_spec(path).scale if path.suffix == ".tflite" else 3
 
 
@@ -191,7 +258,9 @@ def _measured(asked: Sequence[Asked], sizes: Sequence[str], runs: int) -> tuple[
     opened: list[ProcessContender] = []
     try:
         for one in asked:
-            opened.append(ProcessContender(one))  # noqa: PERF401 - those before a failure must be closed, too
+            worker = "pocketsr.gpu.torch_contender" if one.backend.startswith("torch") else "pocketsr.bench.worker"
+            # One by one: those before a failure must be closed, too.
+            opened.append(ProcessContender(one, worker=worker))
         return measure(opened, sizes, runs=runs, on_step=lambda words: _step(words) if is_shown else None)
     finally:
         for contender in opened:
@@ -239,7 +308,7 @@ def _profiles(results: Sequence[Measured]) -> tuple[Profile, ...]:
     return tuple(found)
 
 
-def _record(
+def make_record(
     results: Sequence[Measured],
     idle: Idleness | None,
     *,
@@ -250,6 +319,7 @@ def _record(
     nodes: Sequence[NodeTime] = (),
     predictions: Sequence[Prediction] = (),
 ) -> Record:
+    """Return what was found with everything a figure travels with."""
     from datetime import UTC, datetime
 
     from pocketsr.bench import Record, this_machine

@@ -78,6 +78,41 @@ def predicted(
     return tuple(rows), failed
 
 
+def predicted_elsewhere(
+    names: Sequence[str], device: str, size: str
+) -> tuple[tuple[Prediction, ...], Mapping[str, str]]:
+    """Predict networks on a device that is known by a table; arguments as ``predicted``.
+
+    Raises:
+        UnknownNameError: There is no such device or network.
+    """
+    from pocketsr.bench.devices import find_device
+    from pocketsr.bench.record import Prediction
+    from pocketsr.bench.sizes import input_size
+
+    known = find_device(device)
+    rows, failed = [], {}
+    for name, graph, reason in _graphs(names):
+        if graph is None:
+            failed[name] = reason
+            continue
+        height_width = input_size(size, graph.scale, 12)
+        is_printed = (graph.scale, height_width) == (3, (360, 640))
+        rows.append(
+            Prediction(
+                model=name,
+                backend=known.name,
+                precision=graph.precision,
+                height=height_width[0],
+                width=height_width[1],
+                predicted_ms=known.predict(graph, height_width),
+                measured_ms=known.printed.get(name) if is_printed else None,
+                fit_error=known.error,
+            )
+        )
+    return tuple(rows), failed
+
+
 def _fitted(integer: bool, backend: str, threads: int, runs: int) -> DeviceModel:
     from pocketsr.bench.nodes import time_nodes
     from pocketsr.bench.predict import calibration_nodes, fit

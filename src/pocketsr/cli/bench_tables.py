@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pocketsr.bench.record import NodeTime, Prediction, Profile, Roofline
 
 #: Columns at least: a terminal that is narrower wraps, which is better than figures that are cut short.
-_WIDTH = 132
+_WIDTH = 160
 #: Columns of words; the others are figures.
 _WORDS = ("model", "backend", "exact", "operator", "kind", "node")
 
@@ -139,22 +139,25 @@ def _print_nodes(console: Console, nodes: Sequence[NodeTime]) -> None:
 def _print_predictions(console: Console, predictions: Sequence[Prediction]) -> None:
     from statistics import median
 
-    errors = [one.predicted_ms / one.measured_ms - 1 for one in predictions]
-    rows = [
-        [
-            *(_short(one.model), one.backend, one.precision, f"{one.height}×{one.width}"),
-            *(f"{one.predicted_ms:.2f}", f"{one.measured_ms:.2f}", f"{100 * error:+.0f} %"),
-        ]
-        for one, error in zip(predictions, errors, strict=True)
-    ]
+    from pocketsr.bench.devices import DEVICES
+
+    errors = [None if one.measured_ms is None else one.predicted_ms / one.measured_ms - 1 for one in predictions]
+    rows = []
+    for one, error in zip(predictions, errors, strict=True):
+        row = [_short(one.model), one.backend, one.precision, f"{one.height}×{one.width}", f"{one.predicted_ms:.2f}"]
+        row += ["" if one.measured_ms is None else f"{one.measured_ms:.2f}"]
+        rows.append([*row, "" if error is None else f"{100 * error:+.0f} %"])
+    known = [abs(error) for error in errors if error is not None]
+    words = f"median error {100 * median(known):.0f} %, " if known else ""
     fits = ", ".join(f"{100 * error:.0f} %" for error in dict.fromkeys(one.fit_error for one in predictions))
-    print_table(
-        console,
-        ["model", "backend", "kind", "input", "predicted ms", "measured ms", "error"],
-        rows,
-        f"networks as sums of operators: median error {100 * median(map(abs, errors)):.0f} %, "
-        f"on the operators themselves {fits}",
-    )
+    titles = {device.name: device.title for device in DEVICES}
+    elsewhere = next((titles[one.backend] for one in predictions if one.backend in titles), "")
+    if elsewhere:
+        words = f"{elsewhere}; measured is what papers print; {words}on all their networks {fits}"
+    else:
+        words += f"on the operators themselves {fits}"
+    columns = ["model", "backend", "kind", "input", "predicted ms", "measured ms", "error"]
+    print_table(console, columns, rows, f"networks as sums of operators: {words}")
 
 
 def _short(name: str) -> str:

@@ -77,9 +77,9 @@ def write_integer(op: Op, builder: Builder, known: dict[str, str]) -> None:
 def _of_numbers(op: Op, names: Mapping[str, str], made: str) -> Op:
     """Return the same operator on float32 values of the given names."""
     values = tuple(Value(names[value.name], value.channels) for value in op.inputs)
-    changed = dataclasses.replace(op, inputs=values, output=Value(made, op.output.channels))
-    # The integer form has a slope in 256ths.
-    return dataclasses.replace(changed, slope=op.factor() / 256) if isinstance(op, LeakyRelu) else changed
+    if isinstance(op, LeakyRelu):  # the integer form has a slope in 256ths
+        op = dataclasses.replace(op, slope=op.factor() / 256)
+    return dataclasses.replace(op, inputs=values, output=Value(made, op.output.channels))
 
 
 def _conv(op: Conv2D, builder: Builder, source: str, made: str) -> None:

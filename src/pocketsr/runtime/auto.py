@@ -1,6 +1,7 @@
 """Which backend runs a file when nobody says: exactness first, speed where it is asked for.
 
-    .onnx   ──────────────────────────────> onnxruntime
+    .onnx   ── auto ──────────────────────> onnxruntime, on the processor
+            └─ fast ── a trial of both ───> onnxruntime-cuda where there is an NVIDIA GPU and it is clearly quicker
     .tflite ── auto ──────────────────────> litert, the same bytes on every machine
             └─ fast ── a trial of both ───> openvino where it is installed and clearly quicker, else litert
 
@@ -34,6 +35,7 @@ class AutoBackend(Backend):
         onnx: Runs ``.onnx`` files.
         exact: Runs all other files.
         quicker: Tried beside ``exact``; empty to stay with that.
+        quicker_onnx: Tried beside ``onnx``; empty to stay with that.
         clock: Seconds, for tests.
     """
 
@@ -44,10 +46,12 @@ class AutoBackend(Backend):
         onnx: Backend,
         exact: Backend,
         quicker: Sequence[Backend] = (),
+        quicker_onnx: Sequence[Backend] = (),
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.name = name
-        self._onnx, self._exact, self._quicker, self._clock = onnx, exact, tuple(quicker), clock
+        self._onnx, self._exact, self._clock = onnx, exact, clock
+        self._quicker, self._quicker_onnx = tuple(quicker), tuple(quicker_onnx)
 
     def load(self, path: Path, *, threads: int | None = None) -> Session:
         """Open a model file with the backend that suits it; a trial takes about half a second.
@@ -57,14 +61,14 @@ class AutoBackend(Backend):
             SettingError: ``threads`` is below 1.
             MissingExtraError: A file needs a runtime that is not installed.
         """
-        if path.suffix == ".onnx":
-            return self._onnx.load(path, threads=threads)
-        sessions = [self._exact.load(path, threads=threads)]
-        for backend in self._quicker:
+        is_onnx = path.suffix == ".onnx"
+        first, others = (self._onnx, self._quicker_onnx) if is_onnx else (self._exact, self._quicker)
+        sessions = [first.load(path, threads=threads)]
+        for backend in others:
             try:
                 sessions.append(backend.load(path, threads=threads))
             except (MissingExtraError, ModelFileError):
-                continue  # not installed, or it lacks an operator: the exact one runs every file
+                continue  # not installed, or it lacks an operator or a device: the first runs every file
         return self._quickest(sessions) if len(sessions) > 1 else sessions[0]
 
     def _quickest(self, sessions: Sequence[Session]) -> Session:

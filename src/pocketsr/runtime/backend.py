@@ -28,11 +28,13 @@ class Backend(abc.ABC):
         name: What the user calls it, as in ``--backend litert``.
         suffix: How the names of the files it runs end.
         is_exact: Whether int8 results are the reference backend's, byte for byte.
+        device: ``cpu``, or ``cuda`` for an NVIDIA GPU.
     """
 
     name: str
     suffix: str = ".tflite"
     is_exact: bool = False
+    device: str = "cpu"
 
     @abc.abstractmethod
     def load(self, path: Path, *, threads: int | None = None) -> Session:

@@ -14,11 +14,19 @@ from pocketsr.runtime.backends.openvino import OpenVINOBackend
 from pocketsr.runtime.backends.reference import ReferenceBackend
 
 #: In the order a user should think of them; the first is the default for ``.tflite`` files.
-BACKENDS: tuple[Backend, ...] = (LiteRTBackend(), OpenVINOBackend(), ONNXRuntimeBackend(), ReferenceBackend())
+BACKENDS: tuple[Backend, ...] = (
+    LiteRTBackend(), OpenVINOBackend(), ONNXRuntimeBackend(), ONNXRuntimeBackend("cuda"), ReferenceBackend()
+)  # fmt: skip
 #: Names for "whichever suits": ``auto`` keeps results equal everywhere, ``fast`` may differ by two levels.
 CHOOSERS: tuple[Backend, ...] = (
     AutoBackend("auto", onnx=ONNXRuntimeBackend(), exact=LiteRTBackend()),
-    AutoBackend("fast", onnx=ONNXRuntimeBackend(), exact=LiteRTBackend(), quicker=(OpenVINOBackend(),)),
+    AutoBackend(
+        "fast",
+        onnx=ONNXRuntimeBackend(),
+        exact=LiteRTBackend(),
+        quicker=(OpenVINOBackend(),),
+        quicker_onnx=(ONNXRuntimeBackend("cuda"),),
+    ),
 )
 
 

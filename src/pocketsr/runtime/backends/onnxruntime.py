@@ -1,4 +1,4 @@
-"""The ONNX Runtime backend: ``.onnx`` files, ours and those of others, on the processor.
+"""The ONNX Runtime backend: ``.onnx`` files, ours and those of others, on the processor or an NVIDIA GPU.
 
 Ours carry their description in the metadata. A file of someone else is asked what it is: its ends say channels, a small
 image its factor, a grey one whether white is 1 or 255. Its receptive field stays unknown, so it is run whole.
@@ -28,15 +28,23 @@ from pocketsr.spec import ModelSpec
 _SPEC_ENTRY = "pocketsr_spec"
 #: Side of the image that a file of someone else is asked with, where it leaves its size open.
 _SIDE = 24
+_CUDA = "CUDAExecutionProvider"
 #: What int8 files have at their ends.
 _UINT8, _BYTES = "tensor(uint8)", PixelForm("uint8", zero_point=0)
 
 
 class ONNXRuntimeBackend(Backend):
-    """Runs ``.onnx`` files with ONNX Runtime."""
+    """Runs ``.onnx`` files with ONNX Runtime.
 
-    name = "onnxruntime"
+    Args:
+        device: ``cpu``, or ``cuda``: operators that a GPU has run there, the others on the processor.
+    """
+
     suffix = ".onnx"
+
+    def __init__(self, device: str = "cpu") -> None:
+        self.device = device
+        self.name = "onnxruntime" if device == "cpu" else f"onnxruntime-{device}"
 
     def load(self, path: Path, *, threads: int | None = None) -> Session:
         """Open an ONNX file; the runtime itself is imported here.
@@ -44,7 +52,7 @@ class ONNXRuntimeBackend(Backend):
         Raises:
             ModelFileError: The file is missing, damaged, no ``.onnx``, or does not enlarge images.
             SettingError: ``threads`` is below 1.
-            MissingExtraError: onnxruntime is not installed.
+            MissingExtraError: onnxruntime is not installed, or is not made for the device.
         """
         count = checked_threads(threads)
         try:
@@ -58,10 +66,21 @@ class ONNXRuntimeBackend(Backend):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = count, 1
         options.log_severity_level = 3
+        providers = ["CPUExecutionProvider"]
+        if self.device == "cuda":
+            # Asked before, because the runtime falls back to the processor without an error.
+            if _CUDA not in onnxruntime.get_available_providers():
+                raise MissingExtraError(
+                    f"this needs ONNX Runtime for NVIDIA GPUs, and {onnxruntime.__version__} here is for processors: "
+                    "pip install onnxruntime-gpu in its place"
+                )
+            providers.insert(0, _CUDA)
         try:
-            runtime = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+            runtime = onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)
         except Exception as error:  # its errors share no base but Exception
             raise ModelFileError(f"{path} is damaged or no ONNX file: {_first_line(error)}") from error
+        if self.device == "cuda" and _CUDA not in runtime.get_providers():
+            raise ModelFileError(f"ONNX Runtime finds no NVIDIA device to run {path} on; use the backend onnxruntime")
         channels = _checked_channels(runtime, path)
         told = runtime.get_modelmeta().custom_metadata_map.get(_SPEC_ENTRY)
         spec = ModelSpec.from_json(told) if told is not None else _asked_spec(runtime, path, channels)
