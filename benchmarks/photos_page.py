@@ -107,9 +107,8 @@ def _gflops(photo: dict[str, Any]) -> str:
 
 
 def _times(photo: dict[str, Any]) -> str:
-    return " and ".join(
-        f"`pocketsr` takes {row['times_ours']:.0f} times less than {name}" for name, row in photo["other_class"].items()
-    )
+    rows = photo["other_class"].items()
+    return "`pocketsr` is " + " and ".join(f"{row['times_ours']:.0f} times as quick as {name}" for name, row in rows)
 
 
 def _batch(batch: dict[str, Any]) -> list[str]:
