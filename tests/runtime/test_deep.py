@@ -127,7 +127,8 @@ def test_progress_counts_every_pass(request: pytest.FixtureRequest, name: str, c
 
 
 def test_the_mean_over_orientations_is_taken_of_unrounded_levels() -> None:
-    samples = np.random.default_rng(0).integers(0, 65536, (12, 17, 3), np.uint16)
+    image = np.stack([photograph(12, 17, seed) for seed in range(3)], axis=2)
+    samples = np.rint(np.clip(image, 0, 255) * LEVEL).astype(np.uint16)
     once, mean = (_whole(Upscaler("abpn-x3", threads=1, tta=tta), samples).astype(int) for tta in (False, True))
     assert mean.shape == once.shape
     assert 0 < np.abs(mean - once).mean() < 8 * LEVEL
