@@ -24,7 +24,7 @@ import record
 import speed
 
 
-def fsrcnn(scale: int) -> bytes:
+def fsrcnn(scale: int, height: int = speed.HEIGHT, width: int = speed.WIDTH) -> bytes:
     """Return FSRCNN(56, 12, 4) on luma as an ONNX file with random weights."""
     from onnx import TensorProto, helper, numpy_helper
 
@@ -48,21 +48,23 @@ def fsrcnn(scale: int) -> bytes:
     nodes.append(helper.make_node("Conv", [name, *weights], ["subpixels"], pads=[side // 2] * 4))
     nodes.append(helper.make_node("DepthToSpace", ["subpixels"], ["large"], blocksize=scale, mode="CRD"))
     shapes = [
-        helper.make_tensor_value_info("luma", TensorProto.FLOAT, [1, 1, speed.HEIGHT, speed.WIDTH]),
-        helper.make_tensor_value_info("large", TensorProto.FLOAT, [1, 1, speed.HEIGHT * scale, speed.WIDTH * scale]),
+        helper.make_tensor_value_info("luma", TensorProto.FLOAT, [1, 1, height, width]),
+        helper.make_tensor_value_info("large", TensorProto.FLOAT, [1, 1, height * scale, width * scale]),
     ]
     graph = helper.make_graph(nodes, "fsrcnn", shapes[:1], shapes[1:], constants)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8).SerializeToString()
 
 
-def opencv_upscaler(threads: int, scale: int = 3) -> Callable[[np.ndarray], np.ndarray]:
+def opencv_upscaler(
+    threads: int, scale: int = 3, height: int = speed.HEIGHT, width: int = speed.WIDTH
+) -> Callable[[np.ndarray], np.ndarray]:
     """Return FSRCNN as OpenCV runs it, from uint8 BGR to uint8 BGR."""
     import cv2
 
     cv2.setNumThreads(threads)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "fsrcnn.onnx"
-        file.write_bytes(fsrcnn(scale))
+        file.write_bytes(fsrcnn(scale, height, width))
         network = cv2.dnn.readNetFromONNX(str(file))
 
     def upscale(image: np.ndarray) -> np.ndarray:

@@ -105,7 +105,8 @@ def command(
     quiet: bool,
     **photo: Any,
 ) -> None:
-    """Make images larger. IN is an image file, a folder of them, a pattern such as '*.jpg', or - for stdin.
+    """Make images larger. IN is an image file, a folder of them, a pattern such as '*.jpg', or - for stdin. A video
+    goes the way of `pocketsr video`, which has more options for it.
 
     The paths written go to stdout, one a line, in the order of the inputs; everything else to stderr. An image that
     fails does not stop the others, and leaves no file.
@@ -118,6 +119,12 @@ def command(
     if fast and backend is not None:
         raise click.UsageError("--fast chooses the backend by a trial; leave out --backend")
     # Imported here so that --help loads no numpy.
+    from pocketsr.cli.upscale_video import upscale_video_instead
+
+    if upscale_video_instead(context, sources, output):
+        return
+    if sources == (_STDIN, _STDIN) and output is None:
+        sources, output = (_STDIN,), "-"
     from pocketsr.batch import Policy
     from pocketsr.cli.plan import is_folder, make_plan
     from pocketsr.cli.upscale_many import Batch, make_folder

@@ -21,6 +21,7 @@ def open_models(
     threads: int | None = None,
     tile: int | None = None,
     tta: bool = False,
+    prefers_luma: bool = False,
 ) -> tuple[Upscaler, ...]:
     """Open what an ``Enlarger`` chooses from.
 
@@ -33,6 +34,7 @@ def open_models(
         backend: As ``Upscaler``.
         threads: As ``Upscaler``.
         tile: As ``Upscaler``.
+        prefers_luma: Take the catalogue's models that know luma only, where it has one of the scale.
         tta: As ``Upscaler``.
 
     Returns:
@@ -44,14 +46,19 @@ def open_models(
         SettingError: As ``Upscaler``; or there is no such style.
     """
     names: list[str | os.PathLike[str]]
-    names = [model] if model is not None else [*choose_names(target, style)]
+    names = [model] if model is not None else [*choose_names(target, style, prefers_luma=prefers_luma)]
     return tuple(Upscaler(name, backend=backend, threads=threads, tile=tile, tta=tta) for name in names)
 
 
-def choose_names(target: Target | None, style: Asked | None) -> tuple[str, ...]:
+def choose_names(target: Target | None, style: Asked | None, *, prefers_luma: bool = False) -> tuple[str, ...]:
     """Return the names of the catalogue's models that ``open_models`` opens where none is named."""
     usual = find(DEFAULT_MODEL)
     scale = usual.scale if target is None else target.scale
+    luma = defaults(channels=1) if prefers_luma else {}
+    if scale is not None and scale in luma:
+        return (luma[int(scale)].name,)
+    if luma and scale != usual.scale:
+        return tuple(entry.name for entry in {**defaults(), **luma}.values())
     if style is None and scale == usual.scale:
         return (usual.name,)
     known = [entries for entries in map(defaults, _styles(style)) if entries]

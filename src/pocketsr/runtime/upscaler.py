@@ -17,7 +17,7 @@ import numpy as np
 
 from pocketsr.errors import SettingError
 from pocketsr.image import enlarge_by_luma
-from pocketsr.runtime.backend import Backend, Session
+from pocketsr.runtime.backend import Backend, Session, checked_threads
 from pocketsr.runtime.backends import find_backend
 from pocketsr.runtime.ensemble import ensemble_strips
 from pocketsr.runtime.pixels import Pixels
@@ -58,6 +58,7 @@ class Upscaler:
 
     Attributes:
         path: The model file.
+        threads: Processor threads it runs on.
         spec: What the model file says about itself.
         style: What kind of input the catalogue says it is for.
     """
@@ -91,10 +92,10 @@ class Upscaler:
         """
         runner = find_backend(backend) if isinstance(backend, str) else backend
         self.path, self.style = _looked_up(model)
-        self._tta = tta
-        self._session: Session = runner.load(self.path, threads=threads)
+        self.threads, self._tta = checked_threads(threads), tta
+        self._session: Session = runner.load(self.path, threads=self.threads)
         self.spec: ModelSpec = self._session.spec
-        self._tile = tile
+        self._runner, self._tile = runner, tile
         if tile is not None and self.spec.receptive_field is not None:
             # Refuse a tile that is too small now, and not at the first image that needs more than one.
             self._grid(self.spec.size_multiple * (tile + 1), self.spec.size_multiple)
@@ -104,6 +105,18 @@ class Upscaler:
         """Output height over input height."""
         return self.spec.scale
 
+    def twin(self, threads: int, *, tile: int | None = None) -> Upscaler:
+        """Open the same model once more, so that two threads need not take turns.
+
+        Args:
+            threads: As for a new one.
+            tile: Likewise, unless this one was opened with one.
+
+        Raises:
+            PocketsrError: As opening it.
+        """
+        return Upscaler(self.path, backend=self._runner, threads=threads, tile=self._tile or tile, tta=self._tta)
+
     def __call__(self, image: Pixels, *, out: Pixels | None = None, on_progress: Progress | None = None) -> Pixels:
         """Upscale one image.
 
@@ -112,7 +125,7 @@ class Upscaler:
                 so it gets no tint. A model that knows luma only gets the luma of a colour image; its colour is
                 enlarged by bicubic.
             out: uint8 of the output's shape to write into, any strides, as the plane of a video's frame; None makes a
-                new array. Not for colour with a model that knows luma only.
+                new array.
             on_progress: Called after every tile with (tiles done, tiles in all).
 
         Returns:
@@ -122,8 +135,12 @@ class Upscaler:
         Raises:
             SettingError: Another dtype or shape than that, or an image without pixels.
         """
-        if self._needs_luma(image) and out is None:
-            return enlarge_by_luma(image, self.scale, lambda luma: self(luma, on_progress=on_progress))
+        if self._needs_luma(image):
+            made = enlarge_by_luma(image, self.scale, lambda luma: self(luma, on_progress=on_progress))
+            if out is None:
+                return made
+            np.copyto(out, made)
+            return out
         if not self._tta:
             return self._once(image, out, on_progress)
         output = _Work(self, image, on_progress).output(out)
