@@ -159,9 +159,7 @@ class Converter:
             plane_of(frame, index)[...] = values
         return self.converted(frame, target)
 
-    def _frame(
-        self, way: Any, frame: Any, target: str, source_range: int, target_range: int, **size: int
-    ) -> Any:
+    def _frame(self, way: Any, frame: Any, target: str, source_range: int, target_range: int, **size: int) -> Any:
         if frame.format.name == target and not size:
             return frame
         return way.reformat(

@@ -101,7 +101,9 @@ class Enlarger:
         is_direct = goal.is_planar and not goal.is_rgb and not goal.has_alpha
         form = self._target if is_direct else pixel_format(planar.format.name).planar
         larger = self._converter.enlarged(planar, form, self._scale)
-        self._luma(plane_of(planar, 0), pixel_format(planar.format.name).bits, plane_of(larger, 0), pixel_format(form).bits)
+        self._luma(
+            plane_of(planar, 0), pixel_format(planar.format.name).bits, plane_of(larger, 0), pixel_format(form).bits
+        )
         return larger if is_direct else self._converter.converted(larger, self._target)
 
     def _luma(self, plane: npt.NDArray[Any], bits: int, out: npt.NDArray[Any], out_bits: int) -> None:
