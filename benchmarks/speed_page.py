@@ -230,8 +230,8 @@ def _nodes() -> Iterator[str]:
     yield "## Single operators"
     yield ""
     yield "Outputs of 1080×1920 with 3 channels, int8 (the mean float32), median ms with 2 threads, beside ABPN's Table"
-    yield "1 of a phone's NPU. A ReLU of its own is not among XNNPACK's operators of int8, which LiteRT then computes slowly;"
-    yield "in files of ours it belongs to a convolution or a sum."
+    yield "1 of a phone's NPU. LiteRT is slow at an int8 ReLU that stands alone; in files of ours it belongs to a"
+    yield "convolution or a sum."
     yield ""
     yield "| operator | " + " | ".join(f"{name} here" for name in backends) + " | Dolphin NPU (paper) |"
     yield "|---|" + "---|" * (len(backends) + 1)
