@@ -2,7 +2,10 @@
 PYTHON ?= .venv/bin/python
 BIN := $(dir $(PYTHON))
 
-.PHONY: check test docs bench
+.PHONY: check test docs bench reproduce-bank train-one-small
+
+# Folder with train, valid and benchmarks; CONTRIBUTING.md has its layout.
+DATA ?= $(or $(POCKETSR_DATA),../shared/data)
 
 check:  ## style, types, layers
 	$(PYTHON) -m ruff check src tests benchmarks
@@ -18,3 +21,9 @@ docs:  ## the tables of README.md, from benchmarks/results
 
 bench:  ## speed on this machine; leave it alone meanwhile
 	$(PYTHON) benchmarks/speed.py
+
+reproduce-bank:  ## every model of the catalogue judged again, beside its card; some minutes
+	$(PYTHON) -m pocketsr reproduce bank --data $(DATA)/benchmarks
+
+train-one-small:  ## a few minutes of training; does it get as far as it did before?
+	$(PYTHON) benchmarks/train_small.py $(DATA)

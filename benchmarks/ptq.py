@@ -46,10 +46,12 @@ def main() -> None:
     lows = [pair.low for pair in pairs[:: max(1, len(pairs) // IMAGES)][:IMAGES]]
     forms = {"float32": network.folded()}
     for method in METHODS:
-        forms[method] = quantise(network, lows, method=method)
-        forms[f"{method}, extremes"] = quantise(network, with_extremes(lows), method=method)
+        forms[method] = quantise(network, lows, method=method, rounding="nearest")
+        forms[f"{method}, extremes"] = quantise(network, with_extremes(lows), method=method, rounding="nearest")
+        forms[f"{method}, compensated"] = quantise(network, lows, method=method)
     for wide in ("ends", "all"):
-        forms[f"minmax, 16 bits: {wide}"] = quantise(network, lows, wide=[wide])
+        forms[f"minmax, 16 bits: {wide}"] = quantise(network, lows, rounding="nearest", wide=[wide])
+        forms[f"minmax, compensated, 16 bits: {wide}"] = quantise(network, lows, wide=[wide])
     if options.trained:
         forms["trained in integers"] = restore(read_checkpoint(options.trained), REWRITES)
     rows = {}

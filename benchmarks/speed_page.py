@@ -17,6 +17,7 @@ import record
 from pocketsr.bench import Measured, Record
 from pocketsr.bench.nodes import ABPN_TABLE_1
 from pocketsr.bench.peers import PROGRAMS
+from pocketsr.weights import entries
 
 PAGE = record.ROOT / "docs" / "results" / "speed.md"
 SWEEP, PLANE = PAGE.with_name("speed-sweep.png"), PAGE.with_name("speed-plane.png")
@@ -25,6 +26,10 @@ JUDGED = {
     "abpn-x3": ("abpn-x3-float", "abpn-x3-int8.onnx"),
     "scsrn-x3": ("scsrn-x3-float", "scsrn-x3-int8.onnx"),
 }
+
+
+#: Score of a model's card that is drawn over its time.
+_JUDGED = "Set14 scsrn PSNR dB"
 
 
 def page() -> str:
@@ -282,14 +287,11 @@ def _pictures() -> Iterator[str]:
 
 def planes() -> dict[str, tuple[float, float]]:
     """Return (milliseconds, PSNR on Set14) of every model that was both timed and judged."""
-    bench, quality = record.read_bench("bench"), record.read("quality")
-    if bench is None or quality is None:
+    bench = record.read_bench("bench")
+    if bench is None:
         return {}
     times = {_name(one): _median(one) for one in bench.results if one.backend == "litert"}
-    for one in bench.results:
-        if one.backend.startswith("pillow") and _name(one) == "bicubic":
-            times["bicubic x3"] = _median(one)
-    judged = {name: sets["Set14"]["abpn"]["psnr_db"] for name, sets in quality["models"].items() if "Set14" in sets}
+    judged = {entry.name: entry.scores[_JUDGED] for entry in entries() if _JUDGED in entry.scores}
     return {name: (times[name], judged[name]) for name in times if name in judged}
 
 
@@ -301,7 +303,7 @@ def draw() -> None:
     if sweep is not None:
         draw_sweep(sweep, SWEEP)
     if points := planes():
-        draw_plane(points, PLANE, quality="PSNR on Set14 (protocol abpn), dB")
+        draw_plane(points, PLANE, quality="PSNR on Set14 (protocol scsrn), dB")
 
 
 def _one(bench: Record, name: str, backend: str) -> Measured | None:

@@ -9,6 +9,7 @@ import json
 import sys
 
 import int8_page
+import models_page
 import recipe_keys_page
 import recipes_page
 import record
@@ -27,20 +28,13 @@ BEGIN, END = "<!-- results -->", "<!-- end results -->"
 
 def tables() -> str:
     """Return the Markdown between the markers."""
-    parts = []
-    if (quality := record.read("quality")) is not None:
-        parts += [
-            f"PSNR in dB, RGB, border 1 (protocol `abpn`), ×3; commit {quality['commit']}:",
-            "",
-            "| | " + " | ".join(quality["sets"]) + " |",
-            "|---|" + "---|" * len(quality["sets"]),
-            *(
-                f"| {name} | " + " | ".join(f"{means['abpn']['psnr_db']:.3f}" for means in sets.values()) + " |"
-                for name, sets in quality["models"].items()
-            ),
-            "",
-            "Made again by `python benchmarks/quality.py FOLDER`.",
-        ]
+    parts = [
+        "PSNR in dB of the models in the package; [all](docs/reference/models.md), with those of the bank:",
+        "",
+        *models_page.readme_table(),
+        "",
+        "Made again, and compared with the models' cards, by `make reproduce-bank`.",
+    ]
     if (speed := record.read("speed")) is not None:
         parts += [
             "",
@@ -128,6 +122,7 @@ def main(arguments: list[str]) -> int:
         README: current(README.read_text(encoding="utf-8")),
         NETWORKS: networks_page(),
         RECIPES: recipes_page.page(),
+        models_page.PAGE: models_page.page(),
         INT8: int8_page.page(),
         RECIPE_KEYS: recipe_keys_page.page(),
         speed_page.PAGE: speed_page.page(),

@@ -40,7 +40,7 @@ def test_an_unknown_verb_is_wrong_usage() -> None:
     ("words", "line"),
     [
         (["--bad"], "error: no such option '--bad'; see main --help\n"),
-        (["models", "more"], "error: got unexpected extra argument (more); see main models --help\n"),
+        (["models", "abpn-x3", "more"], "error: got unexpected extra argument (more); see main models --help\n"),
         (["evaluate", "abpn-x3"], "error: missing argument 'FOLDER...'; see main evaluate --help\n"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

@@ -402,3 +402,21 @@ def test_what_is_printed_on_a_terminal_stands_on_lines_of_its_own(photo: Path, m
         before, _, _ = drawn.partition(printed)
         assert before != drawn
         assert before.endswith(("\r\n", "\x1b[2K")), "the bar is wiped away before"
+
+
+def test_tta_takes_the_mean_over_orientations(photo: Path, model: Path) -> None:
+    plain = CliRunner().invoke(main, ["upscale", str(photo), "-m", str(model), "-o", str(photo.parent / "plain.png")])
+    mean = CliRunner().invoke(
+        main, ["upscale", str(photo), "-m", str(model), "--tta", "-o", str(photo.parent / "mean.png")]
+    )
+    assert (plain.exit_code, mean.exit_code) == (0, 0)
+    made = [read_image(photo.parent / name).pixels for name in ("plain.png", "mean.png")]
+    expected = Upscaler(model, tta=True)(read_image(photo).pixels)
+    assert np.array_equal(made[1], expected)
+    assert not np.array_equal(*made)
+
+
+def test_a_style_that_there_is_not_is_wrong_usage(photo: Path) -> None:
+    done = CliRunner().invoke(main, ["upscale", str(photo), "--style", "anime"])
+    assert done.exit_code == 2
+    assert "'auto', 'photo', 'clean', 'jpeg', 'gan'" in done.stderr

@@ -132,3 +132,117 @@ def test_a_real_clip_keeps_its_times_and_sound(tmp_path: Path, model: Path, data
     assert video.times == before.times[:2]
     assert sound.data == sound_before.data[: len(sound.data)]
     assert len(sound.data) >= 3
+
+
+def _size(path: Path) -> tuple[int, int]:
+    (first, *_) = frames(path)
+    return first.width, first.height
+
+
+def test_sizes_previews_and_models_are_asked_for(tmp_path: Path, model: Path) -> None:
+    source = write_clip(tmp_path / "in.mp4", EVEN)
+    target = tmp_path / "out.mp4"
+    for asked, size in (
+        (["-s", 2.5], (120, 80)),
+        (["--width", 100], (100, 66)),
+        (["--fit", "96x96"], (96, 64)),
+        (["--preview"], (6 * WIDTH, 3 * HEIGHT)),
+        (["--preview", "--resume", "--height", 64], (2 * 96, 64)),
+    ):
+        done = _video(source, target, "-m", model, "--frames", 3, "--overwrite", *asked)
+        assert done.exit_code == 0, done.stderr
+        assert _size(target) == size
+    for asked, words in (
+        (["-s", 2, "--width", 7], "in one way"),
+        (["--luma"], "--luma and --rgb choose among models"),
+        (["--raw", "17"], "640x360"),
+    ):
+        done = _video(source, target, "-m", model, "--overwrite", *asked)
+        assert done.exit_code == 2
+        assert words in done.stderr
+
+
+def test_a_model_of_brightness_is_taken_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pocketsr import runtime
+    from pocketsr.weights import catalogue
+
+    source = write_clip(tmp_path / "in.mp4", EVEN[:3])
+    opened = []
+    original = runtime.open_models
+
+    def watched(*arguments: object, **settings: object) -> object:
+        opened.append(settings["prefers_luma"])
+        return original(*arguments, **settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(runtime, "open_models", watched)
+    assert _video(source, tmp_path / "a.mp4").exit_code == 0
+    assert _video(source, tmp_path / "b.mp4", "--rgb").exit_code == 0
+    assert opened == [True, False]
+    if not catalogue.defaults(channels=1):
+        done = _video(source, tmp_path / "c.mp4", "--luma")
+        assert "no model of brightness" in done.stderr
+
+
+def test_raw_pictures_and_other_pipes(tmp_path: Path, model: Path) -> None:
+    source = write_clip(tmp_path / "in.mkv", [0, 40, 80], time_base=Fraction(1, 1000), audio=["eng"])
+    pixels = b"".join(frame.to_ndarray().tobytes() for frame in frames(source))
+    command = [sys.executable, "-m", "pocketsr", "video", "-m", str(model), "-t", "1", "-q"]
+    given = [*command, "-", "-", "--raw", f"{WIDTH}x{HEIGHT}:yuv420p", "--rate", "25", "--pipe", "raw"]
+    done = subprocess.run(given, input=pixels, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout) == 9 * len(pixels)
+    (tmp_path / "in.raw").write_bytes(pixels)
+    done = subprocess.run(
+        [*command, str(tmp_path / "in.raw"), str(tmp_path / "raw.mkv"), "--raw", f"{WIDTH}x{HEIGHT}"], check=False
+    )
+    assert (done.returncode, len(frames(tmp_path / "raw.mkv"))) == (0, 3)
+    for pipe in ("nut", "ts"):
+        done = subprocess.run([*command, str(source), "-", "--pipe", pipe], capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        (tmp_path / f"out.{pipe}").write_bytes(done.stdout)
+        assert [track.kind for track in tracks(tmp_path / f"out.{pipe}")] == ["video", "audio"]
+
+
+def test_an_encoder_without_its_hardware_is_explained(tmp_path: Path, model: Path) -> None:
+    import av
+
+    source = write_clip(tmp_path / "in.mp4", EVEN[:3])
+    try:
+        av.codec.Codec("h264_nvenc", "w")
+    except ValueError:
+        pytest.skip("this PyAV has no encoder of Nvidia's")
+    done = _video(source, tmp_path / "out.mp4", "-m", model, "-c", "h264_nvenc", "-s", 6)
+    if done.exit_code:  # where there is such hardware, it is used
+        assert "needs hardware that this machine may not have" in done.stderr
+        assert not (tmp_path / "out.mp4").exists()
+
+
+def _upscale(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["upscale", "--threads", "1", *map(str, arguments)])
+
+
+def test_upscale_takes_a_video(tmp_path: Path, model: Path) -> None:
+    source = write_clip(tmp_path / "in.mp4", EVEN[:3], audio=["eng"])
+    done = _upscale(source, "-m", model)
+    assert (done.exit_code, done.stdout) == (0, f"{tmp_path / 'in_x3.mp4'}\n"), done.stderr
+    assert _size(tmp_path / "in_x3.mp4") == (3 * WIDTH, 3 * HEIGHT)
+    (tmp_path / "larger").mkdir()
+    done = _upscale(source, "-m", model, "-o", tmp_path / "larger", "--width", 96, "--json")
+    assert json.loads(done.stdout.splitlines()[-1])["output"] == str(tmp_path / "larger" / "in_96w.mp4")
+    done = _upscale(source, "-m", model, "-o", tmp_path / "named.mkv")
+    assert [track.kind for track in tracks(tmp_path / "named.mkv")] == ["video", "audio"]
+    done = _upscale(source, "-m", model, "--quality", 90)
+    assert (done.exit_code, "--quality is for photos" in done.stderr) == (2, True)
+    done = _upscale(source, source, "-m", model)
+    assert "one at a time" in done.stderr
+
+
+def test_upscale_takes_y4m_through_a_pipe(tmp_path: Path, model: Path) -> None:
+    source = write_clip(tmp_path / "in.y4m", [0, 1, 2], codec="rawvideo", time_base=Fraction(1, 24), rate=Fraction(24))
+    command = [sys.executable, "-m", "pocketsr", "upscale", "-m", str(model), "-t", "1", "-q"]
+    done = subprocess.run([*command, "-", "-"], input=source.read_bytes(), capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"YUV4MPEG2 W{3 * WIDTH} H{3 * HEIGHT} F24:1".encode())
+    photo = Path(__file__).parents[2] / "examples" / "astronaut.png"
+    done = subprocess.run([*command, "-", "-"], input=photo.read_bytes(), capture_output=True, check=False)
+    assert done.stdout.startswith(b"\x89PNG")

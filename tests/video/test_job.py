@@ -191,3 +191,30 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         upscale_video(upscaler, str(source), str(tmp_path / "out.mp4"), reuse=False)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_an_edit_list_that_cuts_off_the_beginning_is_respected(tmp_path: Path) -> None:
+    """What a phone's editor leaves: all pictures are in the file, and the first are not to be shown."""
+    import struct
+
+    source = write_clip(tmp_path / "in.mp4", EVEN, options={"bf": "0", "g": "100"}, audio=["eng"])
+    content = bytearray(source.read_bytes())
+    place = content.index(b"elst")
+    version, count = content[place + 4], struct.unpack_from(">I", content, place + 8)[0]
+    assert (version, count) == (0, 1)
+    length, media_time = struct.unpack_from(">Ii", content, place + 12)
+    assert media_time == 0
+    # The track's unit is the pictures' own: three of 512 are cut off. The length is in milliseconds.
+    struct.pack_into(">Ii", content, place + 12, length - 120, 3 * 512)
+    edited = tmp_path / "edited.mp4"
+    edited.write_bytes(bytes(content))
+    assert len(frames(edited)) == len(EVEN) - 3
+    target = tmp_path / "out.mp4"
+    result = upscale_video(nearest(), str(edited), str(target))
+    assert result.frames == len(EVEN) - 3
+    shown = [frame.pts * frame.time_base for frame in frames(edited)]
+    assert [frame.pts * frame.time_base for frame in frames(target)] == shown
+    before, after = tracks(edited), tracks(target)
+    assert after[0].length_s == pytest.approx(9 * 0.04, abs=LATEST_S)
+    assert after[1].data == before[1].data
+    assert after[1].times[0] == pytest.approx(before[1].times[0], abs=LATEST_S)

@@ -171,6 +171,22 @@ def test_unknown_matrices_are_refused_and_equal_pictures_seen() -> None:
     assert not is_same_picture(None, frame)
 
 
+def test_a_model_of_brightness_takes_rgb_and_many_bits(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mkv", [0, 512], codec="ffv1", form="bgr0")
+    upscale_video(nearest(channels=1), str(source), str(tmp_path / "out.mkv"), encoding=Encoding(codec="ffv1"))
+    before, after = frames(source)[0], frames(tmp_path / "out.mkv")[0]
+    grey = [frame.to_ndarray(format="gray").astype(int) for frame in (before, after)]
+    assert np.abs(grey[1][::2, 1::2] - grey[0]).mean() < 2
+    for is_full in (False, True):
+        frame = _bars(BT709, is_full=is_full, form="yuv444p10le")
+        for target, bits in (("yuv444p", 8), ("yuv420p10le", 10), ("yuv444p12le", 12)):
+            made = Enlarger(nearest(channels=1), Colour(BT709, is_full), target)(frame)
+            assert made.format.name == target
+            luma = planes_of(made)[0] / ((1 << bits) - 1 if is_full else 1 << bits)
+            expected = planes_of(frame)[0] / (1023 if is_full else 1024)
+            assert np.abs(luma[::2, ::2] - expected)[2:-2, 2:-2].mean() < 1 / 512
+
+
 def test_rgb_and_grey_inputs_go_through(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mkv", [0, 512], codec="ffv1", form="bgr0")
     upscale_video(nearest(), str(source), str(tmp_path / "out.mkv"), encoding=Encoding(codec="ffv1"))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pocketsr.compress.calibrate import Method
     from pocketsr.graph import Graph
     from pocketsr.spec import ModelSpec
+    from pocketsr.train.recipe import Rounding
 
     Forward = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.floating]]
 
@@ -47,6 +48,13 @@ class Trained:
 @click.option(
     "--ptq", type=click.Choice(["minmax", "percentile", "mse"]), help="How int8 ranges are set after training."
 )
+@click.option(
+    "--rounding",
+    type=click.Choice(["compensated", "nearest"]),
+    default="compensated",
+    show_default=True,
+    help="How weights are rounded after training: each making up for those before, or each to its nearest step.",
+)
 @click.option("--extremes", is_flag=True, help="Let the images for that reach black and white.")
 @click.option("--equivalent", "folds_skip", is_flag=True, help="Fold the skip into the convolutions, as ETDS does.")
 @click.option(
@@ -70,6 +78,7 @@ def command(
     form: str | None,
     precision: str | None,
     ptq: Method | None,
+    rounding: Rounding,
     extremes: bool,
     folds_skip: bool,
     wide: tuple[str, ...],
@@ -127,7 +136,7 @@ def command(
             return with_extremes(lows) if extremes else lows
 
         graph, forward = _lowered(
-            trained.network, precision, ptq, representative, folds_skip=folds_skip, wide=wide
+            trained.network, precision, ptq, representative, rounding=rounding, folds_skip=folds_skip, wide=wide
         )  # fmt: skip
         spec = _spec(trained, graph, name or output.stem)
     samples = [low(file, graph.scale, graph.input.channels) for file in files[:count]]
@@ -202,6 +211,7 @@ def _lowered(
     ptq: Method | None,
     representative: Callable[[], Iterable[npt.NDArray[np.uint8]]],
     *,
+    rounding: Rounding,
     folds_skip: bool,
     wide: tuple[str, ...],
 ) -> tuple[Graph, Forward]:
@@ -221,7 +231,14 @@ def _lowered(
             )
         graph = network.graph()
     elif ptq or precision == "int8":
-        network = quantise(network, representative(), method=ptq or "minmax", folds_skip=folds_skip, wide=wide)
+        network = quantise(
+            network,
+            representative(),
+            method=ptq or "minmax",
+            rounding=rounding,
+            folds_skip=folds_skip,
+            wide=wide,
+        )
         graph = network.graph()
     else:
         network = network.folded()

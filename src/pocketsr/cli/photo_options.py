@@ -10,6 +10,7 @@ import click
 from pocketsr.errors import SettingError
 
 if TYPE_CHECKING:
+    from pocketsr.runtime import Target
     from pocketsr.runtime.photo import PhotoSettings
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -32,7 +33,7 @@ class _Box(click.ParamType):  # type: ignore[type-arg]  # generic in newer relea
 
 
 _POSITIVE = click.IntRange(min=1)
-_OPTIONS = (
+_SIZE_OPTIONS = (
     click.option(
         "-s",
         "--scale",
@@ -45,6 +46,15 @@ _OPTIONS = (
     click.option("--fit", type=_Box(), help="Largest size inside a box, such as 1920x1080."),
     click.option("--longest", type=_POSITIVE, help="Pixels of the longer side."),
     click.option("--megapixels", type=click.FloatRange(min=0, min_open=True), help="Million pixels of the output."),
+)
+_OPTIONS = (
+    *_SIZE_OPTIONS,
+    click.option(
+        "--style",
+        type=click.Choice(["auto", "photo", "clean", "jpeg", "gan"]),
+        default="auto",
+        help="Kind of model where none is named; auto and photo look at IN: clean or jpeg  [default: auto].",
+    ),
     click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP, AVIF...  [default: 95; AVIF 90]."),
     click.option("--lossless", is_flag=True, help="Keep every pixel; WebP and JPEG XL have this as a choice."),
     click.option("--strip", is_flag=True, help="Leave out EXIF, XMP, IPTC, texts and resolution."),
@@ -56,7 +66,16 @@ _OPTIONS = (
 
 def photo_options(command: _Command) -> _Command:
     """Give a command the options; it gets their values under their names."""
-    for option in reversed(_OPTIONS):
+    return _with(command, _OPTIONS)
+
+
+def size_options(command: _Command) -> _Command:
+    """Give a command those of the options that ask for a size."""
+    return _with(command, _SIZE_OPTIONS)
+
+
+def _with(command: _Command, options: tuple[Callable[[_Command], _Command], ...]) -> _Command:
+    for option in reversed(options):
         command = option(command)
     return command
 
@@ -67,18 +86,29 @@ def make_settings(values: Mapping[str, Any]) -> PhotoSettings:
     Raises:
         SettingError: A size is asked for in two ways.
     """
-    from pocketsr.runtime import Target
     from pocketsr.runtime.photo import PhotoSettings
+
+    return PhotoSettings(
+        target=asked_size(values),
+        quality=values["quality"],
+        lossless=values["lossless"],
+        is_stripped=values["strip"],
+        is_faithful=values["faithful"],
+        style=values["style"],
+    )
+
+
+def asked_size(values: Mapping[str, Any]) -> Target | None:
+    """Return the size that the options ask for; None where they ask for none.
+
+    Raises:
+        SettingError: A size is asked for in two ways.
+    """
+    from pocketsr.runtime import Target
 
     sizes = {name: values[name] for name in _SIZES if values[name] is not None}
     if len(sizes) > 1:
         given = " and ".join("-s" if name == "scale" else f"--{name}" for name in sizes)
         advice = "; --fit WxH takes both" if set(sizes) == {"width", "height"} else ""
         raise SettingError(f"a size is asked for in one way; {given} came{advice}")
-    return PhotoSettings(
-        target=Target(**sizes) if sizes else None,
-        quality=values["quality"],
-        lossless=values["lossless"],
-        is_stripped=values["strip"],
-        is_faithful=values["faithful"],
-    )
+    return Target(**sizes) if sizes else None

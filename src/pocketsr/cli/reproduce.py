@@ -1,4 +1,4 @@
-"""``pocketsr reproduce``: a paper's table, with our own figures and the difference beside it."""
+"""``pocketsr reproduce``: a paper's table, or the cards of our models, with figures made again beside it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,33 @@ _OPENCV = ("SCSRN", "LRSRN")
 @click.option("--model", "files", multiple=True, metavar="NAME=FILE", help="A file for the row NAME; may be repeated.")
 @click.option("--limit", type=click.IntRange(min=1), help="Images of each set, for a quick look.")
 @click.option("--json", "as_json", is_flag=True, help="Print every number as JSON.")
+@click.pass_context
 def command(
-    name: str | None, is_list: bool, data: Path | None, files: tuple[str, ...], limit: int | None, as_json: bool
+    context: click.Context,
+    /,
+    name: str | None,
+    is_list: bool,
+    data: Path | None,
+    files: tuple[str, ...],
+    limit: int | None,
+    as_json: bool,
 ) -> None:
     """Print TABLE as the paper has it, with ours below each row and ours minus theirs in brackets.
 
     Ours are bicubic, bundled models whose network and scale are in the table, and files given for a row. Without
     --data the paper's numbers stand alone.
+
+    `reproduce bank --data FOLDER` judges every model of the catalogue again (--model NAME: only those), and ends with
+    exit code 1 where a figure is not what its card says.
     """
+    if name == "bank":
+        from pocketsr.cli.reproduce_bank import reproduce_bank
+
+        if limit is not None:
+            raise click.UsageError("cards are of whole sets; leave out --limit")
+        if not reproduce_bank(data, files, as_json=as_json):
+            context.exit(1)
+        return
     from pocketsr.errors import DataError
     from pocketsr.evaluate.official import find_table, official_tables
     from pocketsr.evaluate.official.beside import find_sets, judge

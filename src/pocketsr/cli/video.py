@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pocketsr.cli import show_error
+from pocketsr.cli.photo_options import asked_size, size_options
 from pocketsr.errors import SettingError
 
 if TYPE_CHECKING:
-    from pocketsr.video import Progress, VideoResult
+    from pocketsr.video import Progress, Raw, VideoResult
 
 #: Exit code where an output was written and the input was damaged.
 DAMAGED = 3
+#: A model of brightness is taken where the catalogue has one of the scale and nothing else is asked for: twice as
+#: quick, and on clips as they come, within 0.1 dB of one of colour (``benchmarks/video_quality.py``).
+_PREFERS_LUMA = True
 #: Seconds between two lines of progress as JSON.
 _JSON_EVERY_S = 1.0
 
@@ -41,13 +45,31 @@ class _Seconds(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return seconds
 
 
+class _Raw(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Size and pixel format of raw pictures."""
+
+    name = "WxH[:FORMAT]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Raw:
+        """Return them."""
+        from pocketsr.video import Raw
+
+        found = re.fullmatch(r"(\d+)[x×](\d+)(?::(\w+))?", str(value))
+        if not found:
+            self.fail(f"{value!r} is no size of raw pictures; 640x360 and 640x360:yuv444p are", param, ctx)
+        return Raw(width=int(found[1]), height=int(found[2]), pixel_format=found[3] or "yuv420p")
+
+
 @click.command()
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
 @click.option(
     "-m", "-n", "--model", "--model-name", help="Name from `pocketsr models`, or a .tflite  [default: abpn-x3]."
 )
-@click.option("-s", "--scale", type=click.IntRange(min=1), help="Factor; without -m it chooses the model.")
+@click.option(
+    "--luma/--rgb", "is_luma", default=None, help="Without -m: a model of brightness, chroma by bicubic; or of colour."
+)
+@size_options
 @click.option("-c", "--codec", default="", help="Encoder: libx264, libx265, libsvtav1, ffv1, ...  [default: by OUT].")
 @click.option("--crf", type=float, help="Quality, lower is better  [default: by encoder; 18 for libx264].")
 @click.option("--bit-rate", type=int, help="Bits a second instead of a quality.")
@@ -59,7 +81,16 @@ class _Seconds(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.option("--start", type=_Seconds(), default=0.0, help="Begin here: 90, 1:30 or 0:01:30.5.")
 @click.option("--duration", type=_Seconds(), help="Stop after this much.")
 @click.option("--frames", type=click.IntRange(min=1), help="Stop after this many pictures.")
-@click.option("--rate", help="Pictures a second of numbered images, as 24 or 30000/1001  [default: 25].")
+@click.option("--raw", type=_Raw(), help="IN is raw pictures, as 640x360 or 640x360:yuv444p.")
+@click.option("--rate", help="Pictures a second of numbered images and raw ones, as 24 or 30000/1001  [default: 25].")
+@click.option(
+    "--pipe",
+    type=click.Choice(["y4m", "raw", "nut", "mkv", "ts"]),
+    default="y4m",
+    show_default=True,
+    help="What '-' as OUT is; the last three hold sound, too.",
+)
+@click.option("--preview", is_flag=True, help="Beside each picture, on its left, IN enlarged by bicubic.")
 @click.option("--reuse/--no-reuse", default=True, help="Leave out what did not change since the picture before.")
 @click.option("--resume", is_flag=True, help="Work in segments, and go on with a job that was stopped.")
 @click.option("--drop-streams", is_flag=True, help="Leave out streams that OUT cannot hold.")
@@ -72,10 +103,11 @@ class _Seconds(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     source: str,
     target: str,
     model: str | None,
-    scale: int | None,
+    is_luma: bool | None,
     codec: str,
     crf: float | None,
     bit_rate: int | None,
@@ -85,7 +117,10 @@ def command(
     start: float,
     duration: float | None,
     frames: int | None,
+    raw: Raw | None,
     rate: str | None,
+    pipe: str,
+    preview: bool,
     reuse: bool,
     resume: bool,
     drop_streams: bool,
@@ -95,15 +130,16 @@ def command(
     overwrite: bool,
     as_json: bool,
     quiet: bool,
+    **sizes: Any,
 ) -> None:
-    """Make a video larger. IN and OUT are files, numbered images such as frames/%05d.png, or '-' for a pipe of Y4M.
+    """Make a video larger. IN and OUT are files, numbered images such as frames/%05d.png, or '-' for a pipe.
 
     Times, sound, subtitles, chapters, metadata, rotation and colours are kept. Exit code 3 says that IN was damaged and
     OUT holds what could be read.
     """
     if not source or not target:
         raise click.UsageError("the name of the input or the output is empty")
-    from pocketsr.runtime import Target, open_models
+    from pocketsr.runtime import open_models
     from pocketsr.video import Encoding, upscale_in_segments, upscale_video
 
     encoding = Encoding(
@@ -114,21 +150,30 @@ def command(
         bit_rate=bit_rate,
         options=_pairs(options),
         drop_streams=drop_streams,
+        pipe=pipe,
+        is_preview=preview,
     )
-    if resume and rate is not None:
-        raise SettingError("--rate is for numbered images, which --resume cannot read")
-    wanted = None if scale is None else Target(scale=scale)
-    upscaler = open_models(model, wanted, backend=backend, threads=threads, tile=tile or None)[0]
-    if scale is not None and scale != upscaler.scale:
-        raise SettingError(f"model {model!r} enlarges {upscaler.scale} times, not {scale}; leave out -s")
+    if resume and (rate is not None or raw is not None):
+        raise SettingError("--rate and --raw are for numbered images and raw pictures, which --resume cannot read")
+    if model is not None and is_luma is not None:
+        raise SettingError("--luma and --rgb choose among models, and -m names one; leave one of them out")
+    size = asked_size(sizes)
+    luma = _PREFERS_LUMA if is_luma is None else is_luma
+    models = open_models(
+        model, size, backend=backend, threads=threads, tile=tile or None, prefers_luma=luma and model is None
+    )
+    if is_luma and models[0].spec.channels != 1:
+        raise SettingError(
+            "the catalogue has no model of brightness for this size; leave out --luma, or name one by -m"
+        )
     given: dict[str, Any] = {"encoding": encoding, "start_s": start, "duration_s": duration, "frames": frames}
-    given |= {"reuse": reuse, "overwrite": overwrite}
+    given |= {"size": size, "reuse": reuse, "overwrite": overwrite}
     words_to_stderr = target == "-"
     with _progress(as_json=as_json, quiet=quiet, to_stderr=words_to_stderr) as on_progress:
         if resume:
-            result = upscale_in_segments(upscaler, source, target, **given, on_progress=on_progress)
+            result = upscale_in_segments(models, source, target, **given, on_progress=on_progress)
         else:
-            result = upscale_video(upscaler, source, target, **given, rate=_rate(rate), on_progress=on_progress)
+            result = upscale_video(models, source, target, **given, rate=_rate(rate), raw=raw, on_progress=on_progress)
     _tell(result, target, as_json=as_json, quiet=quiet)
     if result.damage:
         context.exit(DAMAGED)
@@ -143,6 +188,7 @@ def _tell(result: VideoResult, target: str, *, as_json: bool, quiet: bool) -> No
             "frames": result.frames,
             "frames_kept": result.frames_kept,
             "seconds": round(result.seconds, 3),
+            "processor_s": round(result.processor_s, 3),
             "frames_per_second": round((result.frames - result.frames_kept) / max(result.seconds, 1e-9), 3),
             "stage_s": {name: round(value, 3) for name, value in result.stage_s.items()},
             "tiles_run": result.tiles_run,

@@ -43,6 +43,7 @@ from pocketsr.compress.calibrate import Method, activation_maxima
 from pocketsr.compress.equalise import equalised
 from pocketsr.compress.equivalent import equivalent
 from pocketsr.compress.prepare import prepared
+from pocketsr.compress.rounding import compensated
 from pocketsr.compress.scales import Plan, is_copy
 from pocketsr.compress.wide import widened
 from pocketsr.errors import LoweringError, ModelFileError
@@ -69,7 +70,7 @@ from pocketsr.graph.base import Array
 from pocketsr.lower import trace
 from pocketsr.train.images import to_image
 from pocketsr.train.loop import Rewrite
-from pocketsr.train.recipe import Stage
+from pocketsr.train.recipe import Rounding, Stage
 from pocketsr.train.stage_run import Penalty
 
 _PIXELS = Quantisation(1.0, -128)
@@ -259,6 +260,7 @@ def quantise(
     *,
     method: Method = "minmax",
     tracked: bool = False,
+    rounding: Rounding = "compensated",
     folds_skip: bool = False,
     wide: Collection[str] = (),
 ) -> IntegerNetwork:
@@ -269,6 +271,8 @@ def quantise(
         images: Representative images, uint8 ``(H, W, 3)``; without any, scales wait for a checkpoint.
         method: How ranges are taken from what was seen.
         tracked: As of ``IntegerNetwork``.
+        rounding: ``compensated`` rounds each weight so that it makes up for the errors of those before
+            (``compress.rounding``), ``nearest`` each by itself.
         folds_skip: Fold the network's skip into its convolutions first (``equivalent``).
         wide: As of ``IntegerNetwork``.
 
@@ -279,6 +283,8 @@ def quantise(
     representative = list(images)
     graph = equalised(graph, representative)
     maxima = activation_maxima(graph, representative, method=method) if representative else None
+    if rounding == "compensated":
+        graph = compensated(graph, representative)
     quantised = IntegerNetwork(graph, maxima, tracked=tracked, wide=wide)
     if maxima is not None:
         try:
@@ -297,6 +303,7 @@ def _rewrite(network: nn.Module, images: Iterable[Tensor], stage: Stage) -> nn.M
         representative,
         method=stage.calibration,
         tracked=tracked,
+        rounding=stage.rounding,
         folds_skip=stage.equivalent,
         wide=stage.wide,
     )

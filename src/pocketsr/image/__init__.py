@@ -5,6 +5,7 @@ from pocketsr.image.colour import rgb_to_grey, rgb_to_luma, rgb_to_y
 from pocketsr.image.degrade import DEGRADATIONS, check_degradation, degrade, make_degradation
 from pocketsr.image.formats import FORMATS, format_of, takes_quality
 from pocketsr.image.frames import Frames, has_several, read_frames, write_frames
+from pocketsr.image.jpeg_traces import JpegTraces, find_jpeg_traces
 from pocketsr.image.layout import find_layout, has_part, match_files
 from pocketsr.image.luma import enlarge_by_luma
 from pocketsr.image.photo import Photo
@@ -18,6 +19,7 @@ __all__ = [
     "DEGRADATIONS",
     "FORMATS",
     "Frames",
+    "JpegTraces",
     "Photo",
     "Strip",
     "bleed_colour",
@@ -27,6 +29,7 @@ __all__ = [
     "degrade",
     "downscale",
     "enlarge_by_luma",
+    "find_jpeg_traces",
     "find_layout",
     "format_of",
     "has_part",

@@ -34,6 +34,7 @@ class Photo:
             vertical), ``xmp`` and ``iptc`` (bytes), ``text`` (of PNG, by keyword), ``gamma`` and
             ``chromaticity`` (of PNG).
         notes: What reading gave up, each in words for the user.
+        jpeg_quality: libjpeg's quality, 1 to 100, that its file's tables are most like; None where it is no JPEG.
 
     Raises:
         SettingError: Pixels or alpha have another shape or type than stated here.
@@ -49,6 +50,7 @@ class Photo:
     source_bits: int = 8
     carried: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    jpeg_quality: float | None = None
 
     def __post_init__(self) -> None:
         check_pixels(self.pixels, self.alpha)

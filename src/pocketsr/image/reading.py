@@ -26,6 +26,7 @@ from pocketsr.image.deep_tiff import DeepTiff, open_deep_tiff
 from pocketsr.image.ease import pillow_at_ease
 from pocketsr.image.exif import split_orientation, turn_upright
 from pocketsr.image.formats import FORMAT_NAMES, FORMATS, Format, format_from_content
+from pocketsr.image.jpeg_traces import quality_of_tables
 from pocketsr.image.paths import exists, is_folder
 from pocketsr.image.photo import Photo
 
@@ -85,7 +86,15 @@ def photo_from_pillow(image: Image.Image) -> Photo:
     if exif:
         carried["exif"] = exif
     alpha = None if made.alpha is None else turn_upright(made.alpha, orientation)
-    return Photo(turn_upright(made.pixels, orientation), alpha, made.is_grey, made.source_bits, carried, made.notes)
+    return Photo(
+        turn_upright(made.pixels, orientation),
+        alpha,
+        made.is_grey,
+        made.source_bits,
+        carried,
+        made.notes,
+        jpeg_quality=_jpeg_quality(image),
+    )
 
 
 def from_file(path: Path | str | bytes, work: Callable[[str, IO[bytes], Format], _Made]) -> _Made:
@@ -224,4 +233,10 @@ def decode_picture(
         source_bits=made.source_bits,
         carried=carried,
         notes=made.notes,
+        jpeg_quality=_jpeg_quality(image),
     )
+
+
+def _jpeg_quality(image: Image.Image) -> float | None:
+    tables = getattr(image, "quantization", None)
+    return quality_of_tables(tables) if image.format in ("JPEG", "MPO") and tables else None

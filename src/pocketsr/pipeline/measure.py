@@ -160,7 +160,8 @@ def to_file(
         ParityError: The file does not compute what the network computes.
     """
     if isinstance(network, Network) and calibration:
-        network = quantise(network, calibration, folds_skip=equivalent)
+        # As the papers quantise whose ablations these are; what `compensated` gains is a matter of its own.
+        network = quantise(network, calibration, rounding="nearest", folds_skip=equivalent)
     elif isinstance(network, Network):
         network = network.folded()
     elif not isinstance(network, IntegerNetwork):

@@ -12,6 +12,7 @@ import itertools
 import json
 import shlex
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,14 +118,19 @@ def find_readings(recipe: Recipe) -> tuple[str, ...]:
     """
     if recipe.name not in recipe_names():
         return ()
+    candidates = []
     for readings in _subsets(sorted(readings_of(recipe.name))):
-        try:
-            shipped = load_recipe(recipe.name, readings=readings)
-        except UnknownNameError:
-            continue
-        has_options = shipped.network.name == recipe.network.name
-        if _essence(shipped, has_options=has_options) == _essence(recipe, has_options=has_options):
-            return tuple(readings)
+        with suppress(UnknownNameError):
+            candidates.append((readings, load_recipe(recipe.name, readings=readings)))
+    # --network and --steps change what a reading may change, too: the most alike comes first.
+    for has_options, has_lengths in ((True, True), (True, False), (False, True), (False, False)):
+        wanted = _essence(recipe, has_options=has_options, has_lengths=has_lengths)
+        for readings, shipped in candidates:
+            is_same_network = shipped.network.name == recipe.network.name
+            if is_same_network is has_options and wanted == _essence(
+                shipped, has_options=has_options, has_lengths=has_lengths
+            ):
+                return readings
     return ()
 
 
@@ -134,15 +140,15 @@ def _subsets(names: Sequence[str]) -> Iterable[tuple[str, ...]]:
     )
 
 
-def _essence(recipe: Recipe, *, has_options: bool) -> dict[str, Any]:
-    """Return a recipe without what the command line changes: network, scale, seed, lengths, what is looked at."""
+def _essence(recipe: Recipe, *, has_options: bool, has_lengths: bool) -> dict[str, Any]:
+    """Return a recipe without what the command line changes: network, scale, seed, teacher, what is looked at."""
     plain = recipe.to_dict()
     plain.pop("seed")
     options = dict(plain.pop("network")["options"])
     options.pop("scale", None)
     plain["options"] = options if has_options else {}
     for stage in plain["stages"]:
-        for key in ("steps", "warmup_steps", "compile", "picture_every"):
+        for key in ("compile", "picture_every", *(() if has_lengths else ("steps", "warmup_steps"))):
             stage.pop(key)
         if stage["distillation"]:
             stage["distillation"].pop("teacher")

@@ -1,44 +1,77 @@
-"""Which models are opened for a scale: the one that was named, or those of the catalogue."""
+"""Which models are opened: the one that was named, or those of the catalogue for a scale and what photos may want."""
 
 from __future__ import annotations
 
 import os
 
+from pocketsr.errors import UnknownNameError
 from pocketsr.runtime.backend import Backend
+from pocketsr.runtime.style import Asked, check_asked
 from pocketsr.runtime.target import Target
 from pocketsr.runtime.upscaler import Upscaler
-from pocketsr.weights import DEFAULT_MODEL, defaults
+from pocketsr.weights import DEFAULT_MODEL, Style, defaults, find
 
 
 def open_models(
     model: str | os.PathLike[str] | None,
     target: Target | None,
     *,
+    style: Asked | None = None,
     backend: str | Backend = "litert",
     threads: int | None = None,
     tile: int | None = None,
+    tta: bool = False,
+    prefers_luma: bool = False,
 ) -> tuple[Upscaler, ...]:
     """Open what an ``Enlarger`` chooses from.
 
     Args:
         model: Name or path of the only one; None takes the catalogue's.
-        target: The size asked for: a whole scale that a model has needs that model only, another may need several, and
-            None is the default model's scale.
+        target: The size asked for: a whole scale that models have needs those only, another may need several, and None
+            is the default model's scale.
+        style: What the photos may want: ``auto`` and ``photo`` open models for clean ones and for JPEG. None is for
+            those who choose nothing: models for clean ones, and of its scale the default model.
         backend: As ``Upscaler``.
         threads: As ``Upscaler``.
         tile: As ``Upscaler``.
+        prefers_luma: Take the catalogue's models that know luma only, where it has one of the scale.
+        tta: As ``Upscaler``.
+
+    Returns:
+        The models; the first is what is taken where nothing speaks for another.
 
     Raises:
-        UnknownNameError: As ``Upscaler``.
-        ModelFileError: As ``Upscaler``.
-        SettingError: As ``Upscaler``.
+        UnknownNameError: As ``Upscaler``; or no model is for that style.
+        ModelFileError: As ``Upscaler``; or only the bank has models for that style, and it is not at hand.
+        SettingError: As ``Upscaler``; or there is no such style.
     """
     names: list[str | os.PathLike[str]]
-    if model is not None:
-        names = [model]
-    elif target is None:
-        names = [DEFAULT_MODEL]
-    else:
-        known = tuple(defaults().values())
-        names = [entry.name for entry in known if entry.scale == target.scale] or [entry.name for entry in known]
-    return tuple(Upscaler(name, backend=backend, threads=threads, tile=tile) for name in names)
+    names = [model] if model is not None else [*choose_names(target, style, prefers_luma=prefers_luma)]
+    return tuple(Upscaler(name, backend=backend, threads=threads, tile=tile, tta=tta) for name in names)
+
+
+def choose_names(target: Target | None, style: Asked | None, *, prefers_luma: bool = False) -> tuple[str, ...]:
+    """Return the names of the catalogue's models that ``open_models`` opens where none is named."""
+    usual = find(DEFAULT_MODEL)
+    scale = usual.scale if target is None else target.scale
+    luma = defaults(channels=1) if prefers_luma else {}
+    if scale is not None and scale in luma:
+        return (luma[int(scale)].name,)
+    if luma and scale != usual.scale:
+        return tuple(entry.name for entry in {**defaults(), **luma}.values())
+    if style is None and scale == usual.scale:
+        return (usual.name,)
+    known = [entries for entries in map(defaults, _styles(style)) if entries]
+    if not known or next(iter(known[0].values())).style != _styles(style)[0]:
+        raise UnknownNameError(f"no model of the catalogue is for style {_styles(style)[0]!r}; name one with --model")
+    if scale is not None and all(scale in entries for entries in known):
+        return tuple(entries[int(scale)].name for entries in known)
+    return tuple(entry.name for entries in known for entry in entries.values())
+
+
+def _styles(asked: Asked | None) -> tuple[Style, ...]:
+    """Return the styles of the models that may be needed, the usual one first."""
+    if asked is None or asked == "clean":
+        return ("clean",)
+    check_asked(asked)
+    return ("clean", "jpeg") if asked in ("auto", "photo") else (asked, "clean")  # type: ignore[return-value]

@@ -20,8 +20,10 @@ from pocketsr.image import Photo, Strip, bleed_colour, resize_strips
 from pocketsr.runtime.alpha import alpha_strips
 from pocketsr.runtime.deep import deep_strips
 from pocketsr.runtime.faithful import faithful_strips
+from pocketsr.runtime.style import Asked, check_asked, choose_style
 from pocketsr.runtime.target import Target, choose_scales
 from pocketsr.runtime.upscaler import Progress, Upscaler
+from pocketsr.weights import Style
 
 _Pixels = npt.NDArray[Any]
 _Strips = Iterator[_Pixels]
@@ -31,26 +33,37 @@ _STRIP_PIXELS = 1 << 20
 
 
 class Enlarger:
-    """What enlarges photos to a size: one model for each scale there is."""
+    """What enlarges photos to a size: one model for each scale there is, or one for each scale and style."""
 
     def __init__(
-        self, models: Upscaler | Sequence[Upscaler], *, target: Target | None = None, is_faithful: bool = False
+        self,
+        models: Upscaler | Sequence[Upscaler],
+        *,
+        target: Target | None = None,
+        is_faithful: bool = False,
+        style: Asked = "auto",
     ) -> None:
         """Settle what is made.
 
         Args:
-            models: One that is ready, or several of different scales to choose from; of two with one scale the first.
+            models: One that is ready, or several to choose from, of different scales and styles; of two with the same
+                the first.
             target: The size; None is that of the first model.
             is_faithful: Correct shifts of colour.
+            style: What kind of model photos want; ``auto`` looks at each, where there is something to choose from.
 
         Raises:
-            SettingError: No model is given.
+            SettingError: No model is given, or there is no such style.
         """
+        check_asked(style)
         self._models = (models,) if isinstance(models, Upscaler) else tuple(models)
         if not self._models:
             raise SettingError("at least one model is needed to enlarge; none came")
         self._target = target
         self._is_faithful = is_faithful
+        self._asked = style
+        self._judged: tuple[Photo, Style, str] | None = None
+        self._is_settled = False
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Return rows and columns of what is made of a photo of that size.
@@ -63,6 +76,29 @@ class Enlarger:
         scale = self._models[0].scale
         return height * scale, width * scale
 
+    def choice(self, photo: Photo) -> str:
+        """Return which model was chosen for a photo, and why, in words; empty where there was nothing to choose."""
+        style, why = self._style(photo)
+        chain = self._chain((photo.height, photo.width), self.size(photo.height, photo.width), style)
+        if not why or not chain:
+            return ""
+        return f"enlarged by {' and '.join(model.spec.name for model in chain)}: {why}"
+
+    def settle(self, photo: Photo) -> None:
+        """Choose by this photo for all that follow: the pictures of an animation should not differ in looks."""
+        self._style(photo)
+        self._is_settled = True
+
+    def _style(self, photo: Photo) -> tuple[Style, str]:
+        """Return what kind of model a photo gets, and why; it is looked at once."""
+        if self._judged is None or not (self._is_settled or self._judged[0] is photo):
+            styles = list(dict.fromkeys(model.style for model in self._models))
+            if len(styles) == 1:
+                self._judged = photo, styles[0], ""
+            else:
+                self._judged = photo, *choose_style(photo, self._asked)
+        return self._judged[1:]
+
     def strips(self, photo: Photo, *, on_progress: Progress | None = None) -> Iterator[Strip]:
         """Yield the enlarged photo from top to bottom: pixels ``(h, W, 3)`` with alpha ``(h, W)`` or None.
 
@@ -71,25 +107,31 @@ class Enlarger:
             on_progress: Called as the last model goes on with (parts done, parts in all).
         """
         size = self.size(photo.height, photo.width)
+        style, _ = self._style(photo)
         step = max(1, _STRIP_PIXELS // size[1])
         run = faithful_strips if self._is_faithful else network_strips
         if photo.alpha is None:
             alphas = None
             image = network_input(photo)
         else:
-            alphas = _Rows(self._sized(photo.alpha, size, alpha_strips, None))
+            alphas = _Rows(self._sized(photo.alpha, size, alpha_strips, None, "clean"))
             image = network_input(photo, bleed_colour(photo.pixels, photo.alpha))
-        for strip in self._sized(image, size, run, on_progress):
+        for strip in self._sized(image, size, run, on_progress, style):
             for first in range(0, len(strip), step):
                 rows = strip[first : first + step]
                 pixels = rows if rows.ndim == 3 else np.broadcast_to(rows[:, :, None], (*rows.shape, 3))
                 yield pixels, None if alphas is None else alphas.take(len(rows))
 
     def _sized(
-        self, image: _Pixels, size: tuple[int, int], run: Callable[..., _Strips], on_progress: Progress | None
+        self,
+        image: _Pixels,
+        size: tuple[int, int],
+        run: Callable[..., _Strips],
+        on_progress: Progress | None,
+        style: Style,
     ) -> _Strips:
         """Run the models one after the other, and shrink what comes to the size."""
-        models = self._chain(image.shape[:2], size)
+        models = self._chain(image.shape[:2], size, style)
         for model in models[:-1]:
             image = np.concatenate(list(run(model, image)))
         made, rows, columns = iter((image,)), *image.shape[:2]
@@ -101,14 +143,23 @@ class Enlarger:
             return made
         return resize_strips(made, rows_in=rows, height=size[0], width=size[1])
 
-    def _chain(self, given: tuple[int, ...], size: tuple[int, int]) -> list[Upscaler]:
+    def _chain(self, given: tuple[int, ...], size: tuple[int, int], style: Style) -> list[Upscaler]:
+        """Return the models in a row: the first of the style; those after it see no faults of the file any more."""
+        first = self._of_style(style)
+        after = self._of_style("clean")
         if self._target is None:
-            return [self._models[0]]
-        by_scale = {model.scale: model for model in reversed(self._models)}
+            scale = self._models[0].scale
+            return [first[scale] if scale in first else self._models[0]]
         # Sides are rounded to whole pixels; of the two the one that is rounded less says more of what was asked for,
         # and half a pixel is not worth a model more.
         needed = min(size[0] / given[0], size[1] / given[1])
-        return [by_scale[scale] for scale in choose_scales(needed, by_scale)]
+        scales = choose_scales(needed, after, first)
+        return [(after if place else first)[scale] for place, scale in enumerate(scales)]
+
+    def _of_style(self, style: Style) -> dict[int, Upscaler]:
+        """Return models by scale: those of a style, or where there is none all."""
+        models = [model for model in self._models if model.style == style] or self._models
+        return {model.scale: model for model in reversed(models)}
 
 
 def network_strips(upscaler: Upscaler, image: _Pixels, *, on_progress: Progress | None = None) -> _Strips:

@@ -5,6 +5,7 @@ array, Image, bytes ──> photo ──> enlarger ──> photo ──> array o
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,6 +50,13 @@ def upscale_array(
     if image.dtype.kind == "f":
         return (pixels / np.float64(65535)).astype(image.dtype)
     return np.ascontiguousarray(pixels)
+
+
+def upscale_pixels(enlarger: Enlarger, photo: Photo, *, on_progress: Progress | None = None) -> npt.NDArray[np.uint8]:
+    """Upscale a photo of 8 bits and return its pixels: uint8 ``(sH, sW, 3)``, or ``(sH, sW)`` where it is grey."""
+    pixels = dataclasses.replace(photo, alpha=None)  # what is transparent is not asked for
+    made = enlarged(enlarger, pixels, on_progress=on_progress).pixels
+    return np.ascontiguousarray(made[:, :, 0] if photo.is_grey else made)
 
 
 def upscale_pillow(enlarger: Enlarger, image: Image.Image, *, on_progress: Progress | None = None) -> Image.Image:

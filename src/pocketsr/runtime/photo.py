@@ -32,6 +32,7 @@ from pocketsr.image import (
 from pocketsr.image.exif import resize_exif
 from pocketsr.image.paths import exists
 from pocketsr.runtime.enlarge import Enlarger, network_input
+from pocketsr.runtime.style import Asked
 from pocketsr.runtime.target import Target
 from pocketsr.runtime.upscaler import Progress, Upscaler
 
@@ -59,6 +60,7 @@ class PhotoSettings:
         lossless: Keep every pixel, in formats with such a mode.
         is_stripped: Leave out all metadata but the colour profile.
         is_faithful: Correct shifts of colour.
+        style: What kind of model it wants: ``auto`` looks at each photo.
     """
 
     target: Target | None = None
@@ -66,6 +68,7 @@ class PhotoSettings:
     lossless: bool = False
     is_stripped: bool = False
     is_faithful: bool = False
+    style: Asked = "auto"
 
 
 _USUAL = PhotoSettings()
@@ -131,9 +134,9 @@ def write_upscaled(
             written. Nothing is left behind then.
         SettingError: The settings do not fit the format or the size of the photo.
     """
-    enlarger = Enlarger(models, target=settings.target, is_faithful=settings.is_faithful)
+    enlarger = _enlarger(models, settings)
     height, width = enlarger.size(photo.height, photo.width)
-    notes = photo.notes
+    notes = (*photo.notes, *filter(None, [enlarger.choice(photo)]))
     if max(height, width) <= max(photo.height, photo.width):
         notes = (*notes, f"{width}×{height} is no larger than the input: it was resized without a model")
     has_quality = takes_quality(target)
@@ -161,18 +164,24 @@ def _write_all(
     on_progress: Progress | None,
 ) -> tuple[str, ...]:
     """Upscale an animation, or a document of several pages."""
-    enlarger = Enlarger(models, target=settings.target, is_faithful=settings.is_faithful)
+    enlarger = _enlarger(models, settings)
+    enlarger.settle(frames.photos[0])
     made = []
     for number, photo in enumerate(frames.photos, 1):
         made.append(enlarged(enlarger, photo, is_stripped=settings.is_stripped))
         if on_progress is not None:
             on_progress(number, len(frames.photos))
-    notes = tuple(dict.fromkeys(note for photo in frames.photos for note in photo.notes))
+    said = [*(note for photo in frames.photos for note in photo.notes), enlarger.choice(frames.photos[0])]
+    notes = tuple(filter(None, dict.fromkeys(said)))
     has_quality = takes_quality(target)
     quality = settings.quality if has_quality else None
     return notes + write_frames(
         target, made, like=frames, quality=quality, lossless=settings.lossless, overwrite=overwrite
     )
+
+
+def _enlarger(models: Upscaler | Sequence[Upscaler], settings: PhotoSettings) -> Enlarger:
+    return Enlarger(models, target=settings.target, is_faithful=settings.is_faithful, style=settings.style)
 
 
 def enlarged(

@@ -95,23 +95,29 @@ class Target:
 _NAMES = tuple(field.name for field in dataclasses.fields(Target))
 
 
-def choose_scales(needed: float, known: Iterable[int]) -> tuple[int, ...]:
+def choose_scales(needed: float, known: Iterable[int], first: Iterable[int] | None = None) -> tuple[int, ...]:
     """Return the scales of models that, one after the other, come to a scale or just past it.
 
     Args:
         needed: Output side over input side.
         known: Scales that there are models for, each at least 2.
+        first: Scales that the first of them is to be of; None is ``known``.
 
     Returns:
-        Scales whose product is the smallest that is no less than ``needed``, as few as can be, the largest first; empty
-        where nothing needs to be enlarged.
+        Scales whose product is the smallest that is no less than ``needed``, as few as can be, the largest first (but
+        for one out of ``first``); empty where nothing needs to be enlarged.
 
     Raises:
         SettingError: There is no model that enlarges.
 
     >>> choose_scales(2.5, [3]), choose_scales(4, [3]), choose_scales(4, [2, 3]), choose_scales(1, [3])
     ((3,), (3, 3), (2, 2), ())
+    >>> choose_scales(4, [2, 3, 4], first=[3])
+    (3, 2)
     """
+    if first is not None and needed > 1:
+        rows = [(one, *choose_scales(needed / one, known)) for one in sorted(first, reverse=True) if one >= 2]
+        return min(rows, key=lambda row: (math.prod(row), len(row))) if rows else choose_scales(needed, known)
     scales = sorted({scale for scale in known if scale >= 2}, reverse=True)
     if needed <= 1:
         return ()
@@ -119,10 +125,10 @@ def choose_scales(needed: float, known: Iterable[int]) -> tuple[int, ...]:
         raise SettingError(f"no model enlarges, and {needed:g} times was asked for")
     # Rows of one more model each, until the shortest way past the goal is sure to be among them.
     best: tuple[int, ...] = ()
-    rows: list[tuple[int, ...]] = [()]
-    while rows:
+    begun: list[tuple[int, ...]] = [()]
+    while begun:
         longer = []
-        for row in rows:
+        for row in begun:
             for scale in scales:
                 if row and scale > row[-1]:
                     continue
@@ -132,5 +138,5 @@ def choose_scales(needed: float, known: Iterable[int]) -> tuple[int, ...]:
                     longer.append(made)
                 elif not best or (product, len(made)) < (math.prod(best), len(best)):
                     best = made
-        rows = longer
+        begun = longer
     return best

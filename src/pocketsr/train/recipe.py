@@ -19,6 +19,7 @@ Fit = Literal["crop", "resize", "refuse"]
 Result = Literal["last", "best"]
 Outputs = Literal["live", "cached"]
 Calibration = Literal["minmax", "percentile", "mse"]
+Rounding = Literal["nearest", "compensated"]
 ActivationScales = Literal["learnt", "tracked"]
 #: Seeds are below this: what PyTorch takes, with room for what stages add.
 _SEEDS = 2**63
@@ -113,6 +114,8 @@ class Stage:
         patch: Side of a patch in low-resolution pixels.
         arithmetic: ``float`` trains the network as written; ``integer`` folds it and trains the int8 file's arithmetic.
         calibration_images: Images that set the first activation ranges of an integer stage.
+        rounding: How an integer stage first rounds its weights: each to its ``nearest`` step, or ``compensated``, each
+            making up for the errors of those before.
         calibration: How: by the largest values (``minmax``), all but the rarest (``percentile``), or the least error
             (``mse``).
         activation_scales: Scales of activations in an integer stage are ``learnt`` as weights are, or ``tracked``: a
@@ -154,6 +157,7 @@ class Stage:
     arithmetic: Arithmetic = "float"
     calibration_images: int = 100
     calibration: Calibration = "minmax"
+    rounding: Rounding = "nearest"
     activation_scales: ActivationScales = "learnt"
     equivalent: bool = False
     wide: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -41,12 +42,14 @@ class Colour:
         is_full: Whether the range is full (0..255) and not studio (16..235).
         primaries: Code of H.273, 2 where the video does not say.
         transfer: Likewise.
+        place: Where chroma of half the size lies, as encoders call it; empty where that is not known.
     """
 
     matrix: int
     is_full: bool
     primaries: int = UNSPECIFIED
     transfer: int = UNSPECIFIED
+    place: str = ""
 
     @property
     def range(self) -> int:
@@ -72,9 +75,9 @@ def colour_of(frame: Any) -> Colour:
         VideoFileError: The matrix is one that libswscale does not know (YCgCo, ICtCp, BT.2020 constant luminance).
     """
     form = pixel_format(frame.format.name)
-    matrix = int(frame.colorspace)
+    matrix, place = int(frame.colorspace), chroma_place(frame)
     if form.is_rgb:
-        return Colour(BT709, False, int(frame.color_primaries), int(frame.color_trc))
+        return Colour(BT709, False, int(frame.color_primaries), int(frame.color_trc), place)
     if matrix in (UNSPECIFIED, RGB, 3):
         matrix = BT709 if frame.width >= _HD_WIDTH or frame.height >= _HD_HEIGHT else SMPTE170M
     if matrix not in _SWSCALE:
@@ -83,7 +86,7 @@ def colour_of(frame: Any) -> Colour:
             "FCC and SMPTE 240M are known; convert it first"
         )
     is_full = int(frame.color_range) == FULL or form.name.startswith("yuvj")
-    return Colour(matrix, is_full, int(frame.color_primaries), int(frame.color_trc))
+    return Colour(matrix, is_full, int(frame.color_primaries), int(frame.color_trc), place)
 
 
 class Converter:
@@ -98,6 +101,7 @@ class Converter:
         from av.video.reformatter import Interpolation, VideoReformatter
 
         self._to, self._from, self._large = VideoReformatter(), VideoReformatter(), VideoReformatter()
+        self._placers: dict[tuple[str, int, int], Any] = {}
         self._flags = int(
             Interpolation.BICUBIC
             | Interpolation.ACCURATE_RND
@@ -113,14 +117,14 @@ class Converter:
         """
         form = pixel_format(frame.format.name)
         target = "rgb48le" if form.bits > 8 else "rgb24"
-        return packed_of(self._frame(self._to, frame, target, FULL if form.is_rgb else self.colour.range, FULL))
+        return packed_of(self._frame(self._to, frame, target, *self._ranges(frame, target)))
 
     def to_planes(self, frame: Any) -> Any:
         """Return a YUV frame as one whose components have planes of their own: itself where it is such a one."""
         form = pixel_format(frame.format.name)
         if form.is_planar:
             return frame
-        return self._frame(self._to, frame, form.planar, self.colour.range, self.colour.range)
+        return self._frame(self._to, frame, form.planar, *self._ranges(frame, form.planar))
 
     def to_frame(self, rgb: _Rgb, target: str) -> Any:
         """Return RGB as a frame of a pixel format.
@@ -129,24 +133,31 @@ class Converter:
             rgb: uint8 or uint16 ``(H, W, 3)``, full range.
             target: Name of the format.
         """
-        frame = self.empty(*rgb.shape[:2], "rgb48le" if rgb.dtype == np.uint16 else "rgb24")
+        frame = self.empty(rgb.shape[0], rgb.shape[1], "rgb48le" if rgb.dtype == np.uint16 else "rgb24")
         packed_of(frame)[...] = rgb
-        return self.from_rgb(frame, target)
+        return self.converted(frame, target)
 
-    def from_rgb(self, frame: Any, target: str) -> Any:
-        """Return a frame of ``rgb24`` or ``rgb48le`` in another pixel format."""
-        return self.converted(frame, target, FULL)
+    def converted(self, frame: Any, target: str) -> Any:
+        """Return a frame in another pixel format."""
+        return self._frame(self._from, frame, target, *self._ranges(frame, target))
 
-    def converted(self, frame: Any, target: str, source_range: int | None = None) -> Any:
-        """Return a frame in another pixel format, YUV unless ``source_range`` says how its numbers are to be taken."""
-        is_rgb = pixel_format(target).is_rgb
-        given = self.colour.range if source_range is None else source_range
-        return self._frame(self._from, frame, target, given, FULL if is_rgb else self.colour.range)
+    def resized(self, frame: Any, target: str, height: int, width: int, *, is_full: bool | None = None) -> Any:
+        """Return a frame in another size by bicubic, its chroma staying where it lies, and in another pixel format.
 
-    def enlarged(self, frame: Any, target: str, scale: int) -> Any:
-        """Return a YUV frame enlarged by bicubic, its chroma staying where it lies, in another YUV format."""
-        size = {"height": frame.height * scale, "width": frame.width * scale}
-        return self._frame(self._large, frame, target, self.colour.range, self.colour.range, **size)
+        Args:
+            frame: In the video's colour, or RGB.
+            target: Pixel format.
+            height: Pixels.
+            width: Pixels.
+            is_full: Whether YUV is to have full range; None for the video's.
+        """
+        source_range, target_range = self._ranges(frame, target)
+        if is_full is not None and not pixel_format(target).is_rgb:
+            target_range = FULL if is_full else STUDIO
+        if (frame.height, frame.width) == (height, width):
+            is_same = source_range == target_range and frame.format.name == target
+            return frame if is_same else self._frame(self._from, frame, target, source_range, target_range, width=width)
+        return self._frame(self._large, frame, target, source_range, target_range, height=height, width=width)
 
     def empty(self, height: int, width: int, form: str) -> Any:
         """Return a frame whose pixels are not set."""
@@ -154,14 +165,35 @@ class Converter:
 
     def from_planes(self, planes: list[npt.NDArray[Any]], form: str, target: str) -> Any:
         """Return planes of the planar format ``form`` as a frame of the format ``target``."""
-        frame = self.empty(*planes[0].shape, form)
+        frame = self.empty(planes[0].shape[0], planes[0].shape[1], form)
         for index, values in enumerate(planes):
             plane_of(frame, index)[...] = values
         return self.converted(frame, target)
 
+    def _placed(self, frame: Any) -> Any:
+        """Return a frame that says where the chroma lies that is made of it; PyAV's frames cannot be told."""
+        key = frame.format.name, frame.width, frame.height
+        if key not in self._placers:
+            graph = self._av.filter.Graph()
+            begin = graph.add_buffer(width=key[1], height=key[2], format=key[0], time_base=Fraction(1, 25))
+            middle, end = graph.add("setparams", f"chroma_location={self.colour.place}"), graph.add("buffersink")
+            begin.link_to(middle)
+            middle.link_to(end)
+            graph.configure()
+            self._placers[key] = begin, end, graph
+        begin, end, _ = self._placers[key]
+        begin.push(frame)
+        return end.pull()
+
+    def _ranges(self, frame: Any, target: str) -> list[int]:
+        """Return the ranges of a frame and of what it becomes: RGB is always full."""
+        return [FULL if pixel_format(name).is_rgb else self.colour.range for name in (frame.format.name, target)]
+
     def _frame(self, way: Any, frame: Any, target: str, source_range: int, target_range: int, **size: int) -> Any:
         if frame.format.name == target and not size:
             return frame
+        if self.colour.place and not _is_quartered(frame.format.name) and _is_quartered(target):
+            frame = self._placed(frame)
         return way.reformat(
             frame,
             format=target,
@@ -173,6 +205,35 @@ class Converter:
             threads=1,
             **size,
         )
+
+
+def chroma_place(frame: Any) -> str:
+    """Return where the chroma of a 4:2:0 frame lies, as encoders call it; empty where it is not known.
+
+    A frame of full chroma has it on the left: where players look for it when it has become 4:2:0.
+
+    PyAV does not say, but libswscale knows: a ramp of chroma that it takes for that frame's is enlarged, and where it
+    comes out says where it was. Chroma that lies in the middle cannot be told from chroma of which nothing is said.
+    """
+    if not _is_quartered(frame.format.name):
+        return "left"
+    from av.video.reformatter import Interpolation, VideoReformatter
+
+    flags = int(Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT)
+    given: dict[str, Any] = {"interpolation": flags, "src_colorspace": 1, "dst_colorspace": 1, "threads": 1}
+    small = VideoReformatter().reformat(frame, width=32, height=32, format="yuv420p", **given)
+    ramp = np.arange(16, dtype=np.uint8) * 8 + 64
+    plane_of(small, 1)[...], plane_of(small, 2)[...] = ramp[None, :], ramp[:, None]
+    large = VideoReformatter().reformat(small, format="yuv444p", **given)
+    # At luma sample 16 a ramp has its value of chroma sample 8 where it lies on the left or on top, and less else.
+    is_left, is_top = (int(plane_of(large, index)[16, 16]) >= 8 * 8 + 64 for index in (1, 2))
+    return {(True, False): "left", (True, True): "topleft", (False, True): "top"}.get((is_left, is_top), "")
+
+
+def _is_quartered(name: str) -> bool:
+    """Whether a pixel format has a sample of chroma for four of luma."""
+    form = pixel_format(name)
+    return not form.is_rgb and (form.across, form.down) == (2, 2)
 
 
 def planes_of(frame: Any) -> list[npt.NDArray[Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pocketsr.errors import SettingError, UnknownNameError
+from pocketsr.video.formats import PICTURES_ONLY
 from pocketsr.video.pyav import load_av
 from pocketsr.video.settings import Encoding
 
@@ -14,6 +15,7 @@ _FOR_CONTAINER = {
     "webm": ("libvpx-vp9", "libsvtav1"),
     "avi": ("libx264", "mpeg4"),
     "yuv4mpegpipe": ("rawvideo",),
+    "rawvideo": ("rawvideo",),
 }
 _FOR_OTHERS = ("libx264", "libopenh264", "libsvtav1", "mpeg4")
 #: What an encoder is told unless asked otherwise: near-transparent quality at a speed for weak machines.
@@ -49,7 +51,7 @@ def choose_codec(container: str, asked: str, *, image_codec: str = "") -> str:
         SettingError: A Y4M pipe or a sequence of images is asked to be encoded.
     """
     if asked:
-        if container in ("yuv4mpegpipe", "image2") and asked not in ("rawvideo", image_codec):
+        if container in PICTURES_ONLY and asked not in ("rawvideo", image_codec):
             raise SettingError(f"{container} holds plain pictures and takes no codec; leave out -c {asked}")
         if not _exists(asked):
             raise UnknownNameError.among("encoder", asked, sorted({*_DEFAULTS, "h264_nvenc", "prores_ks"}))

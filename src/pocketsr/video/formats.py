@@ -25,8 +25,10 @@ CONTAINERS = {
 }
 #: Endings of image sequences and what encodes them.
 SEQUENCES = {".png": "png", ".jpg": "mjpeg", ".jpeg": "mjpeg", ".tif": "tiff", ".tiff": "tiff", ".bmp": "bmp"}
+#: What may go to standard output, as libavformat calls it.
+PIPES = {"y4m": "yuv4mpegpipe", "raw": "rawvideo", "nut": "nut", "mkv": "matroska", "ts": "mpegts"}
 #: Formats that hold pictures alone: no sound, no chapters, one constant rate.
-PICTURES_ONLY = ("yuv4mpegpipe", "image2")
+PICTURES_ONLY = ("yuv4mpegpipe", "rawvideo", "image2")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +113,9 @@ def choose_format(source: str, offered: Sequence[str], *, height: int, width: in
     """
     came = pixel_format(source)
     names = [name for name in (offered or (came.planar,)) if not name.startswith("yuvj") and name != "pal8"]
-    forms = [form for form in map(pixel_format, names) if form.is_planar or form.is_rgb]
+    known = [pixel_format(name) for name in names]
+    # Encoders of hardware may know formats only whose two kinds of chroma share a plane.
+    forms = [form for form in known if form.is_planar or form.is_rgb] or known
     forms = [form for form in forms if form.bits >= 8 and not _has_twin(form.name, names)] or forms
     fitting = [form for form in forms if width % form.across == 0 and height % form.down == 0]
     if not fitting:

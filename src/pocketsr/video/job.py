@@ -1,6 +1,6 @@
 """A video upscaled: read, enlarged and written at once, with every time as it was.
 
-    Source ──> Enlarger ──> Sink          three stages, a few pictures between them
+    Source ──> Crew ──> Sink          three stages, a few pictures between them
 
 Knows nothing of the command line.
 """
@@ -11,19 +11,21 @@ import contextlib
 import dataclasses
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from pocketsr.errors import OutputExistsError, VideoFileError
+from pocketsr.runtime import Target as Size
 from pocketsr.runtime import Upscaler
+from pocketsr.runtime.target import choose_scales
 from pocketsr.video.colour import colour_of
+from pocketsr.video.crew import Crew
 from pocketsr.video.damage import Damage
-from pocketsr.video.enlarge import Enlarger
 from pocketsr.video.items import Item, Picture
 from pocketsr.video.progress import Progress
-from pocketsr.video.settings import Encoding
+from pocketsr.video.settings import Encoding, Raw
 from pocketsr.video.sink import Sink, opened
 from pocketsr.video.source import Source
 from pocketsr.video.stages import overlapped
@@ -40,7 +42,8 @@ class VideoResult:
     Attributes:
         frames: Pictures written.
         seconds: Wall time.
-        stage_s: Seconds in each step: decode, colour, network, encode. They overlap.
+        processor_s: Seconds of processor time, of all threads together.
+        stage_s: Seconds in each step, of all threads together: decode, colour, network, encode. They overlap.
         tiles_run: Tiles that went through the network.
         tiles: Tiles of all pictures that were not equal to the one before.
         pictures_reused: Pictures equal to the one before.
@@ -51,6 +54,7 @@ class VideoResult:
 
     frames: int
     seconds: float
+    processor_s: float
     stage_s: dict[str, float]
     tiles_run: int
     tiles: int
@@ -72,6 +76,7 @@ class Meter:
     decode_s: float = 0.0
     encode_s: float = 0.0
     start: float = dataclasses.field(default_factory=time.perf_counter)
+    processor_start: float = dataclasses.field(default_factory=time.process_time)
     _first: int | None = None
 
     def timed(self, items: Iterator[Item]) -> Iterator[Item]:
@@ -84,12 +89,12 @@ class Meter:
                 return
             yield item
 
-    def stages(self, enlarger: Enlarger) -> dict[str, float]:
+    def stages(self, crew: Crew) -> dict[str, float]:
         """Return the seconds of each step. They overlap."""
         return {
             "decode": self.decode_s,
-            "colour": enlarger.colour_s,
-            "network": enlarger.network_s,
+            "colour": crew.colour_s,
+            "network": crew.network_s,
             "encode": self.encode_s,
         }
 
@@ -110,12 +115,14 @@ class Meter:
 
 
 def upscale_video(
-    upscaler: Upscaler,
+    models: Upscaler | Sequence[Upscaler],
     source: str,
     target: str,
     *,
     encoding: Encoding | None = None,
+    size: Size | None = None,
     rate: Fraction | None = None,
+    raw: Raw | None = None,
     start_s: float = 0.0,
     duration_s: float | None = None,
     frames: int | None = None,
@@ -129,11 +136,13 @@ def upscale_video(
     to disk, and a handful are held at once.
 
     Args:
-        upscaler: A model that is ready.
+        models: One that is ready, or several of different scales to choose from.
         source: File, numbered images (``frames/%05d.png``), or ``-`` for standard input.
-        target: File, numbered images, or ``-`` for Y4M on standard output.
+        target: File, numbered images, or ``-`` for standard output.
         encoding: Codec, quality and so on; None for the defaults.
-        rate: Pictures a second of numbered images.
+        size: Of the output; None for that of the first model. What the models make beyond it is shrunk by bicubic.
+        rate: Pictures a second of numbered images and raw pictures.
+        raw: What raw pictures are, where the source is such.
         start_s: Seconds from the beginning at which to begin.
         duration_s: Seconds to do; None for all.
         frames: Pictures to do at most; None for all.
@@ -154,10 +163,11 @@ def upscale_video(
     """
     encoding = encoding or Encoding()
     refuse_input_as_output(source, target)
-    reader = Source(source, rate=rate, start_s=start_s, duration_s=duration_s, frames=frames)
+    reader = Source(source, rate=rate, raw=raw, start_s=start_s, duration_s=duration_s, frames=frames)
+    known = (models,) if isinstance(models, Upscaler) else tuple(models)
     try:
         with opened(target, overwrite=overwrite) as file:
-            return _run(upscaler, reader, target, file, encoding, reuse=reuse, on_progress=on_progress)
+            return _run(known, reader, target, file, encoding, size, reuse=reuse, on_progress=on_progress)
     finally:
         reader.close()
 
@@ -182,12 +192,49 @@ def first_picture(items: Iterator[Item], path: str) -> tuple[Picture, Iterator[I
     raise VideoFileError(f"{path}: no picture of its video could be decoded in the part asked for")
 
 
+def crew_for(
+    models: Sequence[Upscaler],
+    source: Source,
+    frame: Any,
+    name: str,
+    *,
+    size: Size | None,
+    encoding: Encoding,
+    reuse: bool,
+) -> tuple[Crew, Target, tuple[str, ...]]:
+    """Return who enlarges a video, the plan of its output, and what is lost, in words.
+
+    Args:
+        models: To choose from.
+        source: The video.
+        frame: Its first picture.
+        name: Of the output.
+        size: Of the output; None for that of the first model.
+        encoding: What the user asked for.
+        reuse: Leave out what did not change.
+
+    Raises:
+        SettingError: As ``plan_target``.
+    """
+    colour = colour_of(frame)
+    plan, lost = plan_target(name, source, frame, scale=models[0].scale, size=size, colour=colour, encoding=encoding)
+    chain = list(models[:1])
+    if size is not None:
+        by_scale = {model.scale: model for model in reversed(models)}
+        width = plan.width // 2 if plan.is_preview else plan.width
+        # Sides are rounded, to even ones at that: a sample or two are not worth a model more.
+        needed = min((plan.height - 1) / frame.height, (width - 1) / frame.width)
+        chain = [by_scale[scale] for scale in choose_scales(needed, by_scale)]
+    return Crew(chain, colour, (frame.height, frame.width), plan, reuse=reuse), plan, lost
+
+
 def _run(
-    upscaler: Upscaler,
+    models: Sequence[Upscaler],
     reader: Source,
     name: str,
     file: Any,
     encoding: Encoding,
+    size: Size | None,
     *,
     reuse: bool,
     on_progress: OnProgress | None,
@@ -195,13 +242,13 @@ def _run(
     meter = Meter(reader.expected_frames, reader.time_base, on_progress)
     everything = frozenset(stream.index for stream in reader.others)
     first, items = first_picture(meter.timed(reader.items(everything)), reader.path)
-    colour = colour_of(first.frame)
-    plan, lost = plan_target(name, reader, first.frame, scale=upscaler.scale, colour=colour, encoding=encoding)
-    enlarger = Enlarger(upscaler, colour, plan.pixel_format, reuse=reuse)
+    crew, plan, lost = crew_for(models, reader, first.frame, name, size=size, encoding=encoding, reuse=reuse)
     sink = Sink(plan, reader, file, drop_streams=encoding.drop_streams)
     try:
         sink.start()
-        count = overlapped(items, lambda item: enlarged(enlarger, item), lambda done: _write(sink, done, meter))
+        count = overlapped(
+            crew.without_repeats(items), crew.works, lambda done: _write(sink, crew.with_repeats(done), meter)
+        )
         sink.close()
     finally:
         with contextlib.suppress(Exception):
@@ -209,18 +256,14 @@ def _run(
     return VideoResult(
         frames=count,
         seconds=time.perf_counter() - meter.start,
-        stage_s=meter.stages(enlarger),
-        tiles_run=enlarger.tiles[0],
-        tiles=enlarger.tiles[1],
-        pictures_reused=enlarger.pictures_reused,
+        processor_s=time.process_time() - meter.processor_start,
+        stage_s=meter.stages(crew),
+        tiles_run=crew.tiles[0],
+        tiles=crew.tiles[1],
+        pictures_reused=crew.pictures_reused,
         notes=(*lost, *sink.notes, *hints(plan, reader.damage)),
         damage=reader.damage.notes,
     )
-
-
-def enlarged(enlarger: Enlarger, item: Item) -> Item:
-    """Return a picture enlarged, anything else as it is."""
-    return dataclasses.replace(item, frame=enlarger(item.frame)) if isinstance(item, Picture) else item
 
 
 def _write(sink: Sink, items: Iterator[Item], meter: Meter) -> int:

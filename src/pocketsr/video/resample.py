@@ -1,4 +1,4 @@
-"""Planes enlarged by a whole factor with bicubic: chroma beside a luma network, and what 8 bits could not say.
+"""Planes enlarged by a whole factor with bicubic: what 8 bits could not say.
 
 A whole factor has as many phases as its size, each with four taps that are the same everywhere: a plane is enlarged in
 4 × scale products a direction. Knows nothing of video.
@@ -15,15 +15,12 @@ import numpy.typing as npt
 _SLOPE = -0.5
 
 
-def enlarge_plane(
-    plane: npt.NDArray[np.generic], scale: int, *, shift: tuple[float, float] = (0.0, 0.0)
-) -> npt.NDArray[np.float32]:
+def enlarge_plane(plane: npt.NDArray[np.generic], scale: int) -> npt.NDArray[np.float32]:
     """Enlarge a plane by bicubic; beyond its sides lie its last samples.
 
     Args:
         plane: ``(H, W)`` or ``(H, W, C)``, any real dtype.
         scale: Whole factor.
-        shift: Where samples are taken, down and right of the place that centres the two grids, in input samples.
 
     Returns:
         float32 ``(sH, sW)`` or ``(sH, sW, C)``, neither rounded nor clipped.
@@ -34,22 +31,11 @@ def enlarge_plane(
     result = plane.astype(np.float32)
     if scale > 1:
         for axis in (0, 1):
-            result = _enlarge_axis(result, axis, scale, shift[axis])
+            result = _enlarge_axis(result, axis, scale)
     return result
 
 
-def chroma_shift(scale: int, *, subsampled_across: bool) -> tuple[float, float]:
-    """Return the shift for chroma that lies on the left luma sample of its pair, as MPEG-2 and later have it.
-
-    Centred grids would move such chroma by a fraction of a sample at each enlargement.
-
-    >>> chroma_shift(2, subsampled_across=True)
-    (0.0, 0.125)
-    """
-    return 0.0, (0.25 - 0.25 / scale) if subsampled_across else 0.0
-
-
-def _enlarge_axis(plane: npt.NDArray[np.float32], axis: int, scale: int, shift: float) -> npt.NDArray[np.float32]:
+def _enlarge_axis(plane: npt.NDArray[np.float32], axis: int, scale: int) -> npt.NDArray[np.float32]:
     length = plane.shape[axis]
     padding = [(0, 0)] * plane.ndim
     padding[axis] = (3, 3)
@@ -57,7 +43,7 @@ def _enlarge_axis(plane: npt.NDArray[np.float32], axis: int, scale: int, shift: 
     shape = list(plane.shape)
     shape[axis] = length * scale
     result = np.empty(shape, np.float32)
-    for phase, (first, taps) in enumerate(_phases(scale, shift)):
+    for phase, (first, taps) in enumerate(_phases(scale)):
         parts = [slice(None)] * plane.ndim
         parts[axis] = slice(phase, None, scale)
         total = np.zeros_like(plane)
@@ -69,11 +55,11 @@ def _enlarge_axis(plane: npt.NDArray[np.float32], axis: int, scale: int, shift: 
 
 
 @functools.cache
-def _phases(scale: int, shift: float) -> tuple[tuple[int, tuple[np.float32, ...]], ...]:
+def _phases(scale: int) -> tuple[tuple[int, tuple[np.float32, ...]], ...]:
     """Return for each phase where its first tap lies, relative to the input sample, and its four weights."""
     phases = []
     for phase in range(scale):
-        place = (phase + 0.5) / scale - 0.5 + shift
+        place = (phase + 0.5) / scale - 0.5
         first = int(np.floor(place)) - 1
         weights = [_keys(abs(place - (first + index))) for index in range(4)]
         phases.append((first, tuple(np.float32(weight / sum(weights)) for weight in weights)))

@@ -9,6 +9,7 @@ pictures that are equal as a whole are reused. Knows nothing of video.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,17 @@ _KEPT = 96
 _WORTH = 0.75
 
 
+class Memory:
+    """A picture and its output. Upscalers of several threads may share one: any picture before will do.
+
+    Attributes:
+        last: Picture and output, which are not to be changed; None before the first.
+    """
+
+    def __init__(self) -> None:
+        self.last: tuple[Pixels, Pixels] | None = None
+
+
 class ReusingUpscaler:
     """An upscaler that remembers the last picture and its output, which are not to be changed after a call.
 
@@ -31,11 +43,9 @@ class ReusingUpscaler:
         tiles: Tiles of all pictures so far.
     """
 
-    def __init__(self, upscaler: Upscaler, *, is_enabled: bool = True) -> None:
+    def __init__(self, upscaler: Upscaler, *, is_enabled: bool = True, memory: Memory | None = None) -> None:
         self._upscaler, self._is_enabled = upscaler, is_enabled
-        self._last: Pixels | None = None
-        self._output: Pixels | None = None
-        self._grid: Grid | None = None
+        self._memory = memory or Memory()
         self.tiles_run = self.tiles = 0
 
     def __call__(self, image: Pixels, out: Pixels | None = None) -> Pixels:
@@ -54,34 +64,34 @@ class ReusingUpscaler:
         if not self._is_enabled:
             self.tiles, self.tiles_run = self.tiles + 1, self.tiles_run + 1
             return self._upscaler(image, out=out)
-        if self._last is None or self._output is None or self._last.shape != image.shape:
-            self._grid = self._grid_for(image)
-            return self._whole(image, out)
-        different = image != self._last
+        grid = self._grid_for(image)
+        last = self._memory.last
+        if last is None or last[0].shape != image.shape:
+            return self._whole(image, out, grid)
+        different = image != last[0]
         changed = different if different.ndim == 2 else different[..., 0] | different[..., 1] | different[..., 2]
-        grid = self._grid
         if not changed.any():
             self.tiles += 1 if grid is None else len(grid)
-            return self._remembered(image, self._output if out is None else _copied(self._output, out))
+            return self._remembered(image, last[1] if out is None else _copied(last[1], out))
         if grid is None:
-            return self._whole(image, out)
+            return self._whole(image, out, grid)
         windows = [tile for tile in grid if changed[_read(tile.rows), _read(tile.columns)].any()]
         height, width = grid.window
         if len(windows) * height * width > _WORTH * changed.size:
-            return self._whole(image, out)
-        result = _copied(self._output, np.empty_like(self._output) if out is None else out)
+            return self._whole(image, out, grid)
+        result = _copied(last[1], np.empty_like(last[1]) if out is None else out)
         for tile in windows:
             self._run(image, result, tile.rows, tile.columns)
         self.tiles, self.tiles_run = self.tiles + len(grid), self.tiles_run + len(windows)
         return self._remembered(image, result)
 
-    def _whole(self, image: Pixels, out: Pixels | None) -> Pixels:
-        count = 1 if self._grid is None else len(self._grid)
+    def _whole(self, image: Pixels, out: Pixels | None, grid: Grid | None) -> Pixels:
+        count = 1 if grid is None else len(grid)
         self.tiles, self.tiles_run = self.tiles + count, self.tiles_run + count
         return self._remembered(image, self._upscaler(image, out=out))
 
     def _remembered(self, image: Pixels, output: Pixels) -> Pixels:
-        self._last, self._output = image, output
+        self._memory.last = image, output
         return output
 
     def _run(self, image: Pixels, output: Pixels, rows: Span, columns: Span) -> None:
@@ -92,16 +102,18 @@ class ReusingUpscaler:
     def _grid_for(self, image: Pixels) -> Grid | None:
         """Return the tiles in which a picture may be run; None where only whole pictures are exact."""
         spec: Any = self._upscaler.spec
-        reach, multiple = spec.receptive_field, spec.size_multiple
-        height, width = image.shape[:2]
         needs_luma = spec.channels == 1 and image.ndim == 3  # its chroma is enlarged beyond the border
-        if spec.precision != "int8" or reach is None or height % multiple or width % multiple or needs_luma:
+        if needs_luma or spec.precision != "int8" or spec.receptive_field is None:
             return None
-        window = max(_KEPT, 4 * reach) + 2 * (reach + multiple)
-        return Grid(
-            spans(height, window, reach, multiple=multiple),
-            spans(width, window, reach, multiple=multiple),
-        )
+        return _grid(*image.shape[:2], spec.receptive_field, spec.size_multiple)
+
+
+@functools.lru_cache(4)
+def _grid(height: int, width: int, reach: int, multiple: int) -> Grid | None:
+    if height % multiple or width % multiple:
+        return None
+    window = max(_KEPT, 4 * reach) + 2 * (reach + multiple)
+    return Grid(spans(height, window, reach, multiple=multiple), spans(width, window, reach, multiple=multiple))
 
 
 def _read(span: Span) -> slice:

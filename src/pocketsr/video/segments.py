@@ -15,7 +15,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +23,18 @@ import numpy as np
 
 from pocketsr.errors import SettingError, VideoFileError
 from pocketsr.image import replacing
+from pocketsr.runtime import Target as Size
 from pocketsr.runtime import Upscaler
-from pocketsr.video.colour import colour_of
 from pocketsr.video.damage import Damage
-from pocketsr.video.enlarge import Enlarger
 from pocketsr.video.items import Item, Picture
-from pocketsr.video.job import Meter, OnProgress, VideoResult, enlarged, first_picture, hints, refuse_input_as_output
+from pocketsr.video.job import Meter, OnProgress, VideoResult, crew_for, first_picture, hints, refuse_input_as_output
 from pocketsr.video.packets import Stored, read_foot, read_segment, write_segment
 from pocketsr.video.pyav import load_av, words_of
 from pocketsr.video.settings import Encoding
 from pocketsr.video.sink import Sink, opened, refuse_unknown
 from pocketsr.video.source import Source
 from pocketsr.video.stages import overlapped
-from pocketsr.video.target import Target, plan_target
+from pocketsr.video.target import Target
 
 #: Pictures of a segment, about: it ends at the next keyframe of the input, or at twice as many.
 SEGMENT_FRAMES = 240
@@ -46,11 +45,12 @@ _COMPARED = 1 << 20
 
 
 def upscale_in_segments(
-    upscaler: Upscaler,
+    models: Upscaler | Sequence[Upscaler],
     source: str,
     target: str,
     *,
     encoding: Encoding | None = None,
+    size: Size | None = None,
     start_s: float = 0.0,
     duration_s: float | None = None,
     frames: int | None = None,
@@ -62,10 +62,11 @@ def upscale_in_segments(
     """Upscale one video into another so that a run that is killed can be gone on with by calling this again.
 
     Args:
-        upscaler: As for ``upscale_video``; the same at each call.
+        models: As for ``upscale_video``; the same at each call.
         source: A file.
         target: A file.
         encoding: As for ``upscale_video``; the same at each call.
+        size: Likewise.
         start_s: Likewise.
         duration_s: Likewise.
         frames: Likewise.
@@ -87,23 +88,22 @@ def upscale_in_segments(
     if "-" in (source, target) or "%" in Path(target).name + Path(source).name:
         raise SettingError("--resume needs a file to read and a file to write, no pipe and no numbered images")
     refuse_input_as_output(source, target)
+    known = (models,) if isinstance(models, Upscaler) else tuple(models)
     part: dict[str, Any] = {"start_s": start_s, "duration_s": duration_s}
     with contextlib.closing(Source(source, **part, frames=frames)) as reader:
         first, _ = first_picture(reader.items(), source)
-        colour = colour_of(first.frame)
-        plan, lost = plan_target(target, reader, first.frame, scale=upscaler.scale, colour=colour, encoding=encoding)
+        crew, plan, lost = crew_for(known, reader, first.frame, target, size=size, encoding=encoding, reuse=reuse)
         if plan.has_one_rate:
             raise SettingError(f"--resume cannot write {target}: it has no times; write .mkv or .mp4")
         expected = reader.expected_frames
     with opened(target, overwrite=overwrite) as file:
         folder = _folder_of(Path(target))
-        job = {**_facts(upscaler, Path(source), plan), **part, "frames": frames, "segment_frames": segment_frames}
+        job = {**_facts(known, Path(source), plan), **part, "frames": frames, "segment_frames": segment_frames}
         finished = _finished(folder, job)
         foot: dict[str, Any] = {"next": first.pts, "frames": 0, "damage": {}}
         if finished:
             foot = read_foot(finished[-1])
         meter = Meter(expected, plan.time_base, on_progress, kept=foot["frames"])
-        enlarger = Enlarger(upscaler, colour, plan.pixel_format, reuse=reuse)
         if foot["next"] is not None:
             left = None if frames is None else frames - foot["frames"]
             with contextlib.closing(Source(source, **part, frames=left)) as reader:
@@ -111,7 +111,8 @@ def upscale_in_segments(
                 reader.frames_before = foot["frames"]
                 items = reader.items(resume_at=foot["next"] if finished else None)
                 writer = _Segments(plan, folder, len(finished), foot["frames"], segment_frames, reader, meter)
-                overlapped(meter.timed(items), lambda item: enlarged(enlarger, item), writer.write)
+                pictures = crew.without_repeats(meter.timed(items))
+                overlapped(pictures, crew.works, lambda done: writer.write(crew.with_repeats(done)))
         segments = _finished(folder, job)
         foot = read_foot(segments[-1])
         damage = Damage()
@@ -123,10 +124,11 @@ def upscale_in_segments(
     return VideoResult(
         frames=foot["frames"],
         seconds=time.perf_counter() - meter.start,
-        stage_s=meter.stages(enlarger),
-        tiles_run=enlarger.tiles[0],
-        tiles=enlarger.tiles[1],
-        pictures_reused=enlarger.pictures_reused,
+        processor_s=time.process_time() - meter.processor_start,
+        stage_s=meter.stages(crew),
+        tiles_run=crew.tiles[0],
+        tiles=crew.tiles[1],
+        pictures_reused=crew.pictures_reused,
         frames_kept=meter.kept,
         notes=(*lost, *notes, *told),
         damage=damage.notes,
@@ -296,18 +298,22 @@ def _finished(folder: Path, job: dict[str, Any]) -> list[Path]:
     return [path for index, path in enumerate(segments) if path.stem == f"{index:06d}"]
 
 
-def _facts(upscaler: Upscaler, source: Path, plan: Target) -> dict[str, Any]:
+def _facts(models: Sequence[Upscaler], source: Path, plan: Target) -> dict[str, Any]:
     """Return what must not change between the runs of a job."""
     with source.open("rb") as file:
         head = hashlib.sha256(file.read(_COMPARED)).hexdigest()
-    spec = upscaler.spec
+    planned = {key: str(value) for key, value in dataclasses.asdict(plan).items() if key != "name"}
+    described = [[model.spec.name, _fingerprint(model)] for model in models]
+    return {"input": [source.stat().st_size, head], "model": described, **planned}
+
+
+def _fingerprint(model: Upscaler) -> str:
+    """Return what tells a model from others by what it does: two files of one name may hold other weights."""
+    spec = model.spec
     side = 16 * spec.size_multiple
-    # Known by what it does: two files of one name may hold other weights.
     shape = (side, side) if spec.channels == 1 else (side, side, 3)
     picture = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    model = hashlib.sha256(spec.to_json().encode() + upscaler(picture).tobytes()).hexdigest()
-    planned = {key: str(value) for key, value in dataclasses.asdict(plan).items() if key != "name"}
-    return {"input": [source.stat().st_size, head], "model": [spec.name, model], **planned}
+    return hashlib.sha256(spec.to_json().encode() + model(picture).tobytes()).hexdigest()
 
 
 def _add_damage(damage: Damage, before: dict[str, Any]) -> None:

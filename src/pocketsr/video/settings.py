@@ -29,6 +29,8 @@ class Encoding:
     bit_rate: int | None = None
     options: Mapping[str, str] = dataclasses.field(default_factory=dict)
     drop_streams: bool = False
+    pipe: str = "y4m"
+    is_preview: bool = False
 
     def __post_init__(self) -> None:
         if self.crf is not None and self.bit_rate is not None:
@@ -37,3 +39,22 @@ class Encoding:
             raise SettingError(f"crf needs to be from 0 to 63 (51 for x264 and x265), not {self.crf:g}")
         if self.bit_rate is not None and self.bit_rate < 1000:
             raise SettingError(f"the bit rate needs to be 1000 bits a second or more, not {self.bit_rate}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Raw:
+    """Pictures without a container: planes one after the other.
+
+    Attributes:
+        width: Pixels.
+        height: Pixels.
+        pixel_format: As libavutil calls it.
+    """
+
+    width: int
+    height: int
+    pixel_format: str = "yuv420p"
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.height) < 1:
+            raise SettingError(f"raw pictures need 1 pixel or more a side, not {self.width}×{self.height}")

@@ -32,6 +32,8 @@ _MP4_TAGS = (
     *("title", "artist", "album", "album_artist", "comment", "date", "genre", "copyright", "description", "composer"),
     *("grouping", "lyrics", "synopsis", "show", "network", "track", "creation_time"),
 )
+#: How names of encoders end that are made of hardware.
+_HARDWARE = ("_nvenc", "_qsv", "_amf", "_v4l2m2m", "_videotoolbox", "_mf", "_vulkan")
 #: Tracks of MP4 that its writer makes anew from what it is told: titles of chapters, and the time code.
 _REMADE = ("bin_data", "tmcd")
 
@@ -85,7 +87,7 @@ class Sink:
         except (self._av.error.FFmpegError, ValueError) as error:
             raise VideoFileError(
                 f"cannot write {self.target.name} with {self.target.codec} in {self.target.container}: "
-                f"{words_of(error)}; choose another encoder with -c or another ending"
+                f"{words_of(error)}{_on_hardware(self.target.codec)}; choose another encoder with -c or another ending"
             ) from error
         refuse_unknown(self.target.codec, self._stream.codec_context)
 
@@ -237,6 +239,11 @@ class Sink:
         copy.disposition = stream.disposition
         copy.time_base = stream.time_base
         return copy
+
+
+def _on_hardware(codec: str) -> str:
+    """Return what may be wrong with an encoder that needs hardware."""
+    return " (it needs hardware that this machine may not have)" if codec.endswith(_HARDWARE) else ""
 
 
 def refuse_unknown(codec: str, context: Any) -> None:

@@ -20,9 +20,10 @@ from typing import Any
 
 from pocketsr.errors import SettingError, VideoFileError
 from pocketsr.video.damage import Damage
-from pocketsr.video.formats import is_sequence
+from pocketsr.video.formats import is_sequence, pixel_format
 from pocketsr.video.items import Copied, Item, Picture
 from pocketsr.video.pyav import load_av, words_of
+from pocketsr.video.settings import Raw
 
 #: Seconds beyond the wanted end for which packets of other streams are still looked for: streams of a file lie this
 #: near each other.
@@ -48,6 +49,7 @@ class Source:
         path: str,
         *,
         rate: Fraction | None = None,
+        raw: Raw | None = None,
         start_s: float = 0.0,
         duration_s: float | None = None,
         frames: int | None = None,
@@ -56,7 +58,8 @@ class Source:
 
         Args:
             path: File, numbered images such as ``frames/%05d.png``, or ``-`` for standard input.
-            rate: Pictures a second of numbered images; None means 25.
+            rate: Pictures a second of numbered images and raw pictures; None means 25.
+            raw: What raw pictures are; None for anything with a container.
             start_s: Seconds from the file's beginning at which to begin.
             duration_s: Seconds to read; None reads to the end.
             frames: Pictures to read at most; None reads all.
@@ -71,7 +74,7 @@ class Source:
             raise SettingError("a pipe cannot begin at a later time; give --start to what writes it")
         self._av = load_av()
         self.path, self.damage, self.frames_before = path, Damage(), 0
-        self.container = self._open(path, rate)
+        self.container = self._open(path, rate, raw)
         pictures = [stream for stream in self.container.streams.video if not _is_cover(stream)]
         if not pictures:
             raise VideoFileError(f"{path} has no video; {len(self.container.streams)} other streams came")
@@ -87,13 +90,17 @@ class Source:
         self._origin_s = (self.container.start_time or 0) / 1_000_000
         self._is_cut = False
 
-    def _open(self, path: str, rate: Fraction | None) -> Any:
+    def _open(self, path: str, rate: Fraction | None, raw: Raw | None) -> Any:
         options, form = {}, None
-        if path != "-" and is_sequence(path):
+        if raw is not None:
+            form = "rawvideo"
+            options = {"video_size": f"{raw.width}x{raw.height}", "framerate": str(rate or 25)}
+            options["pixel_format"] = pixel_format(raw.pixel_format).name
+        elif path != "-" and is_sequence(path):
             form, options = "image2", {"framerate": str(rate or 25), "start_number_range": "100000"}
         elif rate is not None:
-            raise SettingError("--rate is for numbered images; a video has its own times")
-        elif path != "-" and not Path(path).is_file():
+            raise SettingError("--rate is for numbered images and raw pictures; a video has its own times")
+        if path != "-" and form != "image2" and not Path(path).is_file():
             raise VideoFileError(
                 f"cannot read {path}: {'a folder' if Path(path).is_dir() else 'there is no such file'}"
             )

@@ -10,9 +10,18 @@ from typing import Any
 import numpy as np
 
 from pocketsr.errors import SettingError
+from pocketsr.runtime import Target as Size
 from pocketsr.video.colour import Colour
 from pocketsr.video.encoder import choose_codec, encoder_options, offered_formats
-from pocketsr.video.formats import PICTURES_ONLY, SEQUENCES, choose_format, container_of, lost_between, pixel_format
+from pocketsr.video.formats import (
+    PICTURES_ONLY,
+    PIPES,
+    SEQUENCES,
+    choose_format,
+    container_of,
+    lost_between,
+    pixel_format,
+)
 from pocketsr.video.settings import Encoding
 
 
@@ -33,6 +42,7 @@ class Target:
         colour: What the numbers mean.
         rotation: Nine numbers of the display matrix; None for none.
         options: Of the encoder.
+        is_preview: Whether the left half is the input, enlarged by bicubic; ``width`` is that of both halves.
     """
 
     name: str
@@ -47,6 +57,7 @@ class Target:
     colour: Colour
     rotation: tuple[int, ...] | None
     options: dict[str, str]
+    is_preview: bool = False
 
     @property
     def has_one_rate(self) -> bool:
@@ -67,15 +78,23 @@ class Target:
 
 
 def plan_target(
-    name: str, source: Any, frame: Any, *, scale: int, colour: Colour, encoding: Encoding
+    name: str,
+    source: Any,
+    frame: Any,
+    *,
+    scale: int,
+    size: Size | None = None,
+    colour: Colour,
+    encoding: Encoding,
 ) -> tuple[Target, tuple[str, ...]]:
     """Decide how an output is encoded.
 
     Args:
-        name: File, numbered images, or ``-`` for Y4M on standard output.
+        name: File, numbered images, or ``-`` for standard output.
         source: The ``Source``.
         frame: Its first decoded picture.
-        scale: Output height over input height.
+        scale: Output height over input height where no size is asked for.
+        size: What is asked for.
         colour: What the input's numbers mean.
         encoding: What the user asked for.
 
@@ -87,35 +106,62 @@ def plan_target(
         SettingError: Codec, options, pixel format and size do not go together.
         UnknownNameError: There is no such encoder.
     """
-    container = "yuv4mpegpipe" if name == "-" else container_of(name)
+    container = PIPES[encoding.pipe] if name == "-" else container_of(name)
     image_codec = SEQUENCES[Path(name).suffix.lower()] if container == "image2" else ""
     codec = choose_codec(container, encoding.codec, image_codec=image_codec)
-    height, width = frame.height * scale, frame.width * scale
+    came = pixel_format(frame.format.name)
+    height, width = sides(size or Size(scale=scale), frame.height, frame.width, is_even=came.across * came.down > 1)
     offered = offered_formats(codec)
     if encoding.pixel_format:
         asked = pixel_format(encoding.pixel_format)
         if offered and asked.name not in offered:
             raise SettingError(f"{codec} does not take {asked.name}; it takes {', '.join(offered)}")
-        chosen, notes = asked.name, lost_between(pixel_format(frame.format.name), asked)
+        chosen, notes = asked.name, lost_between(came, asked)
     else:
         chosen, notes = choose_format(frame.format.name, offered, height=height, width=width)
-    if codec == "mjpeg":
+    if codec == "mjpeg" or chosen.startswith("yuvj"):
         colour = dataclasses.replace(colour, is_full=True)
+    options = encoder_options(codec, encoding)
+    goes = pixel_format(chosen)
+    if colour.place and not goes.is_rgb and (goes.across, goes.down) == (2, 2):
+        options = {"chroma_sample_location": colour.place, **options}
     target = Target(
         name=name,
         container=container,
         codec=codec,
         pixel_format=chosen,
         height=height,
-        width=width,
+        width=2 * width if encoding.is_preview else width,
         time_base=source.time_base,
         rate=source.rate,
         aspect=source.video.sample_aspect_ratio or None,
         colour=colour,
         rotation=_display_matrix(frame),
-        options=encoder_options(codec, encoding),
+        options=options,
+        is_preview=encoding.is_preview,
     )
     return target, notes
+
+
+def sides(size: Size, height: int, width: int, *, is_even: bool) -> tuple[int, int]:
+    """Return rows and columns of the output.
+
+    Args:
+        size: What is asked for.
+        height: Of the input.
+        width: Of the input.
+        is_even: Whether chroma wants even sides: one that only follows from what is asked for is made such.
+
+    >>> sides(Size(height=480), 360, 639, is_even=True), sides(Size(scale=1.5), 361, 639, is_even=False)
+    ((480, 852), (542, 959))
+    """
+    rows, columns = size.size(height, width)
+    if size.scale is not None and size.scale == int(size.scale):
+        return rows, columns
+    asked = {size.height, size.width, size.longest, *(size.fit or ())}
+    if not is_even:
+        return rows, columns
+    return tuple(side if side in asked else max(2, side - side % 2) for side in (rows, columns))  # type: ignore[return-value]
 
 
 def _display_matrix(frame: Any) -> tuple[int, ...] | None:

@@ -179,11 +179,13 @@ def find(name: str) -> Entry:
     raise UnknownNameError.among("model", name, {*(entry.name for entry in entries()), *bank_names()})
 
 
-def defaults(style: Style = "clean") -> Mapping[int, Entry]:
+def defaults(style: Style = "clean", *, channels: int | None = None) -> Mapping[int, Entry]:
     """Return the model that is taken for each scale where none is named.
 
     Args:
         style: What kind of input it is for.
+        channels: 1 looks among those that know luma only, which video is quicker with, whatever their order; there may
+            be none. None looks among all that have an order.
 
     Returns:
         Entry by scale, for the scales that have one; the default of all scales first.
@@ -195,7 +197,14 @@ def defaults(style: Style = "clean") -> Mapping[int, Entry]:
     3
     """
     known = [entry for entry in entries() if entry.style == style and entry.order > 0]
-    if not known and any(kind == style for kind in bank_names().values()) and bank_folder() is None:
+    if channels is not None:
+        known = [entry for entry in entries() if entry.style == style and entry.channels == channels]
+    if (
+        not known
+        and channels is None
+        and any(kind == style for kind in bank_names().values())
+        and bank_folder() is None
+    ):
         named = next(name for name, kind in bank_names().items() if kind == style)
         raise ModelFileError(f"a model of style {style!r}, such as {named!r}, {_where_the_bank_is()}")
     known.sort(key=lambda entry: (entry.scale != find(DEFAULT_MODEL).scale, entry.scale, entry.order))

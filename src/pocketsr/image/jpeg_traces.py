@@ -1,0 +1,195 @@
+"""What JPEG leaves in an image: how coarsely it was quantised, from a file's tables or from pixels alone.
+
+    tables  ──> beside libjpeg's own ──> quality
+    pixels  ──> luma ──> grid of 8×8, where high frequencies are nought more often than on any other grid
+                      └─> cosine transform on that grid ──> low frequencies stand on a comb ──> its steps ──> quality
+
+Pixels that were enlarged, shrunk or blurred after they were JPEG keep neither grid nor comb: then nothing is found.
+Knows nothing of models.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_Floats = npt.NDArray[np.float32]
+
+#: libjpeg's table for luma at quality 50 (ITU-T T.81, table K.1), row by row.
+BASE_TABLE = np.array(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ]
+)
+_SIDE = 8
+#: Frequencies (down, across) whose combs are looked for: low ones, where photos have enough that is not nought.
+_COMBS = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1), (0, 3), (3, 0), (2, 2))
+#: Combs that have to be found: by chance there is one.
+_FEWEST = 3
+#: Values that a comb needs, the part of them that must lie beyond half its step, and how well they must fit.
+_VALUES, _BEYOND, _FIT = 24, 0.9, 0.5
+#: Steps that a comb is tried with. Below 3, rounding to pixels hides it; that is quality 91 and better.
+_STEPS = np.arange(3, 65)
+#: Pixels that are looked at, in squares of this side, the busiest ones.
+_TILE, _TILES, _SEARCHED = 128, 32, 2
+#: Squares along each side that are compared for detail.
+_ALONG = 8
+#: High frequencies: down plus across of this and more.
+_HIGH = 7
+#: How much more of the high frequencies are nought on the grid than on the next best. Without JPEG it is 0.006 at most
+#: on the photos that were tried, at quality 95 it is 0.09 at least.
+_LEAD = 0.03
+#: Luma of pixels that may have been clipped in one channel or all.
+_BLACK, _WHITE = 4.0, 251.0
+#: Coefficients that count as nought after rounding to pixels.
+_NOUGHT = 1.0
+
+
+def quality_of_tables(tables: Mapping[int, Sequence[int]]) -> float | None:
+    """Return libjpeg's quality, 1 to 100, whose table for luma is most like that of a file; None where there is none.
+
+    Args:
+        tables: By number, 64 values each in any order, as Pillow's ``quantization``; 0 is luma's.
+
+    >>> round(quality_of_tables({0: BASE_TABLE.ravel().tolist()}))
+    50
+    """
+    if 0 not in tables or len(tables[0]) != BASE_TABLE.size or min(tables[0]) < 1:
+        return None
+    return _quality(100 * float(np.sum(tables[0])) / float(BASE_TABLE.sum()))
+
+
+@dataclasses.dataclass(frozen=True)
+class JpegTraces:
+    """What was found in pixels.
+
+    Attributes:
+        has_grid: Whether blocks of 8×8 were coded, and lie as they did.
+        quality: libjpeg's quality, 1 to 100, that the combs of their frequencies fit; None where there is none: above
+            quality 91 rounding to pixels hides it.
+    """
+
+    has_grid: bool = False
+    quality: float | None = None
+
+
+def find_jpeg_traces(pixels: npt.NDArray[Any]) -> JpegTraces:
+    """Look for what JPEG leaves in pixels: in the busiest half megapixel, some 30 ms.
+
+    Args:
+        pixels: uint8 or uint16 ``(H, W)`` or ``(H, W, 3)``, RGB.
+
+    >>> find_jpeg_traces(np.zeros((16, 16, 3), np.uint8))
+    JpegTraces(has_grid=False, quality=None)
+    """
+    tiles = _busiest(pixels)
+    grid = _grid(tiles[:_SEARCHED]) if tiles else None
+    if grid is None:
+        return JpegTraces()
+    blocks = np.concatenate([_transformed(tile, *grid)[_is_inside(tile, *grid)] for tile in tiles])
+    combs = [(frequency, _comb(blocks[:, frequency[0], frequency[1]])) for frequency in _COMBS]
+    factors = [step / BASE_TABLE[frequency] for frequency, step in combs if step is not None]
+    quality = _quality(100 * float(np.median(factors))) if len(factors) >= _FEWEST else None
+    return JpegTraces(has_grid=True, quality=quality)
+
+
+def _quality(percent: float) -> float:
+    """Return the quality at which libjpeg takes so many percent of its table."""
+    return (200 - percent) / 2 if percent <= 100 else 5000 / percent
+
+
+def _luma(pixels: npt.NDArray[Any]) -> _Floats:
+    wide = pixels.astype(np.float32)
+    if pixels.dtype == np.uint16:
+        wide /= 257
+    return wide if wide.ndim == 2 else np.asarray(wide @ np.array([0.299, 0.587, 0.114], np.float32))
+
+
+def _busiest(pixels: npt.NDArray[Any]) -> list[_Floats]:
+    """Return the luma of squares with much detail, their corners at multiples of 8, busiest first.
+
+    Out of squares that are spread evenly over the image: a large one is not looked at whole.
+    """
+    height, width = pixels.shape[:2]
+    if min(height, width) < 3 * _SIDE:
+        return []
+    side = min(_TILE, height // _SIDE * _SIDE, width // _SIDE * _SIDE)
+    down, across = (_spread(length, side) for length in (height, width))
+    tiles = [_luma(pixels[top : top + side, left : left + side]) for top in down for left in across]
+    # Clipped, so that a few hard edges do not count for more than texture everywhere.
+    detail = [float(np.minimum(np.abs(np.diff(tile, axis=1)), 16).mean()) for tile in tiles]
+    order = sorted(range(len(tiles)), key=lambda index: -detail[index])
+    return [tiles[index] for index in order[:_TILES]]
+
+
+def _spread(length: int, side: int) -> list[int]:
+    """Return where squares begin along an axis: as many as fit side by side, at most ``_ALONG``."""
+    count = min(length // side, _ALONG)
+    return [(length - side) * index // max(1, count - 1) // _SIDE * _SIDE for index in range(count)]
+
+
+def _matrix() -> _Floats:
+    rows, columns = np.mgrid[0:_SIDE, 0:_SIDE]
+    matrix = np.sqrt(2 / _SIDE) * np.cos(np.pi * (2 * columns + 1) * rows / (2 * _SIDE))
+    matrix[0] /= np.sqrt(2)
+    return np.asarray(matrix, np.float32)
+
+
+_MATRIX = _matrix()
+
+
+def _transformed(tile: _Floats, down: int, across: int) -> _Floats:
+    """Return the cosine transforms ``(N, 8, 8)`` of a square's blocks on a grid that begins there."""
+    rows, columns = ((side - first) // _SIDE for side, first in zip(tile.shape, (down, across), strict=True))
+    cut = tile[down : down + rows * _SIDE, across : across + columns * _SIDE]
+    wide = (cut.reshape(-1, _SIDE) @ _MATRIX.T).reshape(rows, _SIDE, columns, _SIDE)
+    tall = wide.transpose(0, 2, 3, 1).reshape(-1, _SIDE) @ _MATRIX.T
+    return np.asarray(tall.reshape(-1, _SIDE, _SIDE).transpose(0, 2, 1))
+
+
+def _is_inside(tile: _Floats, down: int, across: int) -> npt.NDArray[np.bool_]:
+    """Return which blocks were surely not clipped to black or white after decoding, which moves them off the comb."""
+    rows, columns = ((side - first) // _SIDE for side, first in zip(tile.shape, (down, across), strict=True))
+    cut = tile[down : down + rows * _SIDE, across : across + columns * _SIDE]
+    is_inside = (cut > _BLACK) & (cut < _WHITE)
+    return np.asarray(is_inside.reshape(rows, _SIDE, columns, _SIDE).all(axis=(1, 3)).ravel())
+
+
+def _grid(tiles: Sequence[_Floats]) -> tuple[int, int] | None:
+    """Return where the first block begins, down and across; None where no grid stands out."""
+    rows, columns = np.mgrid[0:_SIDE, 0:_SIDE]
+    high = rows + columns >= _HIGH
+    found = np.empty((_SIDE, _SIDE))
+    for down in range(_SIDE):
+        for across in range(_SIDE):
+            values = np.concatenate([_transformed(tile, down, across)[:, high] for tile in tiles])
+            found[down, across] = (np.abs(values) < _NOUGHT).mean()
+    second, first = np.sort(found.ravel())[-2:]
+    down, across = divmod(int(found.argmax()), _SIDE)
+    return (down, across) if first - second >= _LEAD else None
+
+
+def _comb(values: _Floats) -> float | None:
+    """Return the step of the comb that values stand on; None where there is none, or too few that are not nought."""
+    sizes = np.abs(values)
+    sizes = sizes[sizes > 1.5 * _NOUGHT]
+    found = None
+    for step in _STEPS:
+        # Between nought and the first tooth there is nothing.
+        on = sizes[sizes > step / 2]
+        if len(on) < max(_VALUES, _BEYOND * len(sizes)):
+            break
+        if float(np.cos(2 * np.pi * on / step).mean()) >= _FIT:
+            found = float(step)  # the largest: half of it is a comb, too
+    return found

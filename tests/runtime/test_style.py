@@ -1,0 +1,172 @@
+"""Which model is taken where none is named: evidence, style, chain, and what is said of it."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pocketsr
+from pocketsr.errors import SettingError, UnknownNameError
+from pocketsr.image import Photo, read_image
+from pocketsr.runtime import Backend, Target, Upscaler
+from pocketsr.runtime.backends.reference import ReferenceSession
+from pocketsr.runtime.chosen import choose_names, open_models
+from pocketsr.runtime.enlarge import Enlarger
+from pocketsr.runtime.photo import PhotoSettings, upscale_file
+from pocketsr.runtime.style import JPEG_QUALITY, Evidence, choose_style, find_evidence, style_for
+from pocketsr.weights import Style, catalogue
+from pocketsr.weights.catalogue import Entry
+from sample_graphs import abpn_like_graph, spec_for
+from sample_photographs import photograph
+
+
+def _pixels() -> np.ndarray:
+    image = np.clip(np.rint(photograph(96, 128)), 0, 255).astype(np.uint8)
+    return np.stack([image, image[::-1], image], axis=2)
+
+
+def _jpeg(quality: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(_pixels()).save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("evidence", "style", "words"),
+    [
+        (Evidence(), "clean", "no sign of JPEG"),
+        (Evidence(file_quality=JPEG_QUALITY), "jpeg", "file is JPEG of quality"),
+        (Evidence(file_quality=98), "clean", "quality 98, which is as good as none"),
+        (Evidence(file_quality=98, pixel_quality=50, has_grid=True), "jpeg", "pixels were once JPEG of quality 50"),
+        (Evidence(has_grid=True), "clean", "as good as none"),
+    ],
+)
+def test_the_style_follows_from_the_evidence(evidence: Evidence, style: str, words: str) -> None:
+    found, why = style_for(evidence)
+    assert found == style
+    assert words in why
+
+
+def test_evidence_is_found_in_files_and_in_pixels() -> None:
+    assert find_evidence(read_image(_jpeg(70))).file_quality == pytest.approx(70, abs=1)
+    assert find_evidence(Photo(read_image(_jpeg(70)).pixels)).pixel_quality == pytest.approx(70, abs=3)
+    assert find_evidence(Photo(_pixels())) == Evidence()
+    file = io.BytesIO()  # stored coarsely, then finely: the tables say little
+    Image.fromarray(read_image(_jpeg(50)).pixels).save(file, "JPEG", quality=98, subsampling="4:4:4")
+    assert choose_style(read_image(file.getvalue()), "auto")[0] == "jpeg"
+
+
+def test_a_style_that_is_asked_for_is_taken_without_a_look() -> None:
+    assert choose_style(read_image(_jpeg(50)), "clean")[0] == "clean"
+    assert choose_style(Photo(_pixels()), "jpeg")[0] == "jpeg"
+    with pytest.raises(SettingError, match="a style is one of auto, photo, clean, jpeg, gan, not 'anime'"):
+        choose_style(Photo(_pixels()), "anime")  # type: ignore[arg-type]
+
+
+class _InMemory(Backend):
+    name = "in memory"
+
+    def __init__(self, scale: int) -> None:
+        self.scale = scale
+
+    def load(self, path: Path, *, threads: int | None = None) -> ReferenceSession:
+        del path, threads
+        graph = abpn_like_graph(channels=4, depth=1, scale=self.scale)
+        return ReferenceSession(graph, spec_for(graph))
+
+
+def _model(scale: int, style: Style) -> Upscaler:
+    made = Upscaler(f"{style}-x{scale}.tflite", backend=_InMemory(scale))
+    made.style = style
+    return made
+
+
+def _chain(models: list[Upscaler], scale: float, style: str) -> list[tuple[int, str]]:
+    enlarger = Enlarger(models, target=Target(scale=scale), style=style)  # type: ignore[arg-type]
+    chain = enlarger._chain((10, 10), enlarger.size(10, 10), style)  # type: ignore[arg-type]
+    return [(model.scale, model.style) for model in chain]
+
+
+def test_only_the_first_model_in_a_row_is_for_jpeg() -> None:
+    models = [_model(3, "clean"), _model(2, "clean"), _model(2, "jpeg")]
+    assert _chain(models, 4, "jpeg") == [(2, "jpeg"), (2, "clean")]
+    assert _chain(models, 4, "clean") == [(2, "clean"), (2, "clean")]
+    assert _chain(models, 6, "jpeg") == [(2, "jpeg"), (3, "clean")]
+    assert _chain(models, 3, "jpeg") == [(2, "jpeg"), (2, "clean")]
+    assert _chain([*models, _model(3, "jpeg")], 3, "jpeg") == [(3, "jpeg")]
+    assert _chain(models[:2], 3, "jpeg") == [(3, "clean")]  # there is none
+
+
+def test_each_photo_gets_its_own_model_and_the_reason_is_said() -> None:
+    models = [_model(2, "clean"), _model(2, "jpeg")]
+    enlarger = Enlarger(models, target=Target(scale=2))
+    name = models[0].spec.name
+    assert enlarger.choice(Photo(_pixels())) == f"enlarged by {name}: it shows no sign of JPEG"
+    assert "JPEG of quality 40" in enlarger.choice(read_image(_jpeg(40)))
+    assert Enlarger(models[0]).choice(read_image(_jpeg(40))) == ""
+    enlarger.settle(read_image(_jpeg(40)))
+    assert "JPEG of quality 40" in enlarger.choice(Photo(_pixels()))
+
+
+def test_transparency_goes_through_the_model_for_clean_ones() -> None:
+    models = [_model(2, "clean"), _model(2, "jpeg")]
+    alpha = np.clip(photograph(96, 128, 3), 0, 255).astype(np.uint8)
+    ((_, made),) = list(Enlarger(models, target=Target(scale=2), style="jpeg").strips(Photo(_pixels(), alpha)))
+    ((_, expected),) = list(Enlarger(models[0], target=Target(scale=2)).strips(Photo(_pixels(), alpha)))
+    assert np.array_equal(made, expected)
+
+
+@pytest.fixture
+def catalogue_of(monkeypatch: pytest.MonkeyPatch):
+    """Put a catalogue of named models in place of the real one; files are the bundled model's."""
+    real = catalogue.find("abpn-x3")
+
+    def put(*described: tuple[str, int, Style]) -> None:
+        made = []
+        for name, scale, style in described:
+            facts = {"precision": "int8", "sha256": real.sha256, "licence": "", "data": "", "style": style, "order": 1}
+            made.append(Entry(name=name, file=real.file, scale=scale, **facts))  # type: ignore[arg-type]
+        monkeypatch.setattr(catalogue, "bundled", lambda: tuple(made))
+        monkeypatch.setattr(catalogue, "bank_folder", lambda: None)
+        monkeypatch.setattr(catalogue, "bank_names", lambda: {})
+
+    return put
+
+
+def test_models_are_opened_for_what_photos_may_want(catalogue_of) -> None:
+    catalogue_of(("abpn-x3", 3, "clean"), ("c2", 2, "clean"), ("j3", 3, "jpeg"), ("j2", 2, "jpeg"))
+    assert choose_names(None, "auto") == ("abpn-x3", "j3")
+    assert choose_names(Target(scale=2), "photo") == ("c2", "j2")
+    assert choose_names(Target(scale=2), "clean") == ("c2",)
+    assert choose_names(Target(scale=2), "jpeg") == ("j2", "c2")
+    assert set(choose_names(Target(width=500), "auto")) == {"abpn-x3", "c2", "j3", "j2"}
+    assert choose_names(None, None) == ("abpn-x3",)  # video asks for no style
+    assert choose_names(Target(scale=2), None) == ("c2",)
+    with pytest.raises(UnknownNameError, match="no model of the catalogue is for style 'gan'; name one"):
+        choose_names(None, "gan")
+    with pytest.raises(SettingError, match="a style is one of"):
+        choose_names(None, "anime")  # type: ignore[arg-type]
+
+
+def test_a_scale_that_only_one_style_has_opens_all(catalogue_of) -> None:
+    catalogue_of(("abpn-x3", 3, "clean"), ("c4", 4, "clean"), ("j3", 3, "jpeg"))
+    assert set(choose_names(Target(scale=4), "auto")) == {"abpn-x3", "c4", "j3"}
+
+
+def test_the_choice_is_said_with_the_file_that_was_written(catalogue_of, tmp_path: Path) -> None:
+    catalogue_of(("abpn-x3", 3, "clean"), ("j3", 3, "jpeg"))
+    (tmp_path / "in.jpg").write_bytes(_jpeg(60))
+    models = open_models(None, None, style="auto", threads=1)
+    assert [model.style for model in models] == ["clean", "jpeg"]
+    notes = upscale_file(models, tmp_path / "in.jpg", tmp_path / "out.png")
+    assert notes == ("enlarged by abpn-x3: its file is JPEG of quality 60",)  # the name is the one in the file
+    settings = PhotoSettings(style="clean")
+    (note,) = upscale_file(models, tmp_path / "in.jpg", tmp_path / "clean.png", settings=settings)
+    assert note.endswith("asked for")
+    assert pocketsr.upscale(_pixels(), style="jpeg", threads=1).shape == (288, 384, 3)
+    with pytest.raises(SettingError, match="a style is one of"):
+        pocketsr.upscale(_pixels(), style="anime")  # type: ignore[call-overload]
