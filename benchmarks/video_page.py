@@ -16,8 +16,8 @@ def page() -> str:
     lines = [
         "# Video: how fast, how good, how much memory",
         "",
-        "File to file, libx264 at crf 18 and preset veryfast. Written by `make docs` from `benchmarks/results`; made again",
-        "by `python benchmarks/video.py FOLDER` and `python benchmarks/video_quality.py FOLDER`. How to use it:",
+        "File to file, libx264 at crf 18 and preset veryfast. Written by `make docs` from result files; made again by",
+        "`python benchmarks/video.py FOLDER` and `python benchmarks/video_quality.py FOLDER`. How to use it:",
         "[a guide](../guides/video.md).",
     ]
     if (video := record.read("video")) is not None:
@@ -32,13 +32,13 @@ def _speed(video: dict[str, Any]) -> Iterator[str]:
         return
     yield from ("", "## Pictures a second", "")
     yield f"On {video['processor']}, PyAV {video['av']}, commit {video['commit']}, load before {video['load_before']}."
-    yield "*ms* are milliseconds of processor time a picture, of both cores together; *of which* are the clock's, of all"
-    yield "threads together, and overlap. `lanczos` is libswscale's between the same decoder and encoder, each in a thread"
-    yield "of its own, as ffmpeg has it; `opencv` is FSRCNN through OpenCV's dnn module in a loop. Models called untrained"
-    yield "have random weights, which take as long as trained ones."
+    yield "*ms* are milliseconds of processor time a picture, of all cores together; the stages' are the clock's, of all"
+    yield "threads together, and overlap. `lanczos` is libswscale's between the same decoder and encoder, each in a"
+    yield "thread of its own, as ffmpeg has it; `opencv` is FSRCNN through OpenCV's dnn module in a loop. Models called"
+    yield "untrained have random weights, which take as long as trained ones."
     for clip, rows in video["speed"].items():
         yield from ("", f"### {clip}, ×{rows['scale']}", "", f"Hoped for: {rows['hoped']} pictures a second.", "")
-        yield "| | pictures a second | slowest – fastest | ms | of which decode, colour, network, encode | largest memory |"
+        yield "| | pictures a second | slowest – fastest | ms | decode, colour, network, encode | largest memory |"
         yield "|---|---|---|---|---|---|"
         for name, row in rows.items():
             if isinstance(row, dict):
@@ -69,8 +69,8 @@ def _memory(video: dict[str, Any]) -> Iterator[str]:
     if "memory" not in video:
         return
     yield from ("", "## Memory", "")
-    yield "Resident megabytes while a clip is done: 640×360 ×3 over a minute of pictures, and 64×36 ×3 over five minutes of"
-    yield "them, where anything kept of each picture would show."
+    yield "Resident megabytes while a clip is done: 640×360 ×3 over a minute of pictures, and 64×36 ×3 over five minutes,"
+    yield "where anything kept of each picture would show."
     yield from ("", "| | pictures | at 25 % | 50 % | 75 % | 97 % | largest |", "|---|---|---|---|---|---|---|")
     for name, row in video["memory"].items():
         parts = " | ".join(f"{part:.0f}" for part in row["megabytes_at_25_50_75_97_percent"])
@@ -80,8 +80,8 @@ def _memory(video: dict[str, Any]) -> Iterator[str]:
 def _quality(quality: dict[str, Any]) -> Iterator[str]:
     yield from ("", "## Brightness or colour", "")
     yield "Clips shrunk in YUV and enlarged again, PSNR in dB of luma and of RGB; *coded* was shrunk and went through"
-    yield f"libx264 at crf {quality['crf']}, as video comes. `+ bicubic chroma` is a model of colour of which the luma alone is"
-    yield f"taken: what its chroma is worth. Commit {quality['commit']}."
+    yield f"libx264 at crf {quality['crf']}, as video comes. `+ bicubic chroma` is a model of colour of which the luma"
+    yield f"alone is taken: what its chroma is worth. Commit {quality['commit']}."
     for clip, rows in quality["clips"].items():
         for scale, kinds in rows["psnr_db"].items():
             yield from ("", f"### {clip}, {scale.replace('x', '×')}", "")
