@@ -32,8 +32,8 @@ def _speed(video: dict[str, Any]) -> Iterator[str]:
         return
     yield from ("", "## Pictures a second", "")
     yield f"On {video['processor']}, PyAV {video['av']}, commit {video['commit']}, load before {video['load_before']}."
-    yield "*ms* are milliseconds of processor time a picture, of all cores together; the stages' are the clock's, of all"
-    yield "threads together, and overlap. `lanczos` is libswscale's between the same decoder and encoder, each in a"
+    yield "*ms* are milliseconds of processor time a picture, of all cores together; those of the stages are the clock's,"
+    yield "of all threads together, and overlap. `lanczos` is libswscale's between the same decoder and encoder, each in a"
     yield "thread of its own, as ffmpeg has it; `opencv` is FSRCNN through OpenCV's dnn module in a loop. Models called"
     yield "untrained have random weights, which take as long as trained ones."
     for clip, rows in video["speed"].items():
@@ -69,7 +69,7 @@ def _memory(video: dict[str, Any]) -> Iterator[str]:
     if "memory" not in video:
         return
     yield from ("", "## Memory", "")
-    yield "Resident megabytes while a clip is done: 640×360 ×3 over a minute of pictures, and 64×36 ×3 over five minutes,"
+    yield "Resident megabytes while a clip is done: 640×360 ×3 for a minute of pictures, and 64×36 ×3 for five minutes,"
     yield "where anything kept of each picture would show."
     yield from ("", "| | pictures | at 25 % | 50 % | 75 % | 97 % | largest |", "|---|---|---|---|---|---|---|")
     for name, row in video["memory"].items():
