@@ -14,6 +14,7 @@ import recipe_keys_page
 import recipes_page
 import record
 import speed_page
+import video_page
 from click.testing import CliRunner
 
 from pocketsr.cli import main as pocketsr
@@ -126,6 +127,7 @@ def main(arguments: list[str]) -> int:
         INT8: int8_page.page(),
         RECIPE_KEYS: recipe_keys_page.page(),
         speed_page.PAGE: speed_page.page(),
+        video_page.PAGE: video_page.page(),
     }
     if "--check" in arguments:
         return int(any(not path.exists() or path.read_text(encoding="utf-8") != text for path, text in pages.items()))
