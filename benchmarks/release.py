@@ -41,6 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
     one.add_argument("--order", type=int, help="place among models taken where none is named; 0: only by name")
     one.add_argument("--summary", default="", help="one line for the card")
     one.add_argument("--scale", type=int, help="of a network that holds several")
+    one.add_argument("--checkpoint", default="", help="name of the saved network, which several scales share")
     one.add_argument("--quantised", action="store_true", help="without an integer stage: keep the file of PTQ")
     one.add_argument("--hardware", default=hardware(), help="that the run was on [default: this machine]")
     one.add_argument("--commit", default=commit(), help="of the code [default: this one]")
@@ -77,6 +78,7 @@ def release_run(options: argparse.Namespace) -> None:
             summary=options.summary,
             order=options.order,
             scale=options.scale,
+            checkpoint=options.checkpoint,
             quantised=options.quantised,
             commit=options.commit,
             hardware=options.hardware,

@@ -13,6 +13,7 @@ import models_page
 import recipe_keys_page
 import recipes_page
 import record
+import speed_page
 import video_page
 from click.testing import CliRunner
 
@@ -53,6 +54,16 @@ def tables() -> str:
             *(f"| {name} | {row['wall_s']:.2f} | {row['peak_mb']:.0f} MB |" for name, row in speed["commands"].items()),
             "",
             "Made again by `make bench`.",
+        ]
+    bench = record.read_bench("bench")
+    if bench is not None and (rows := speed_page.peers_table(bench)):
+        parts += [
+            "",
+            f"Beside others in the same run, {bench.results[0].threads} threads; commit {bench.commit}:",
+            "",
+            *rows,
+            "",
+            "Networks of others have random weights, which cost the same: [how](docs/results/speed.md).",
         ]
     if (training := record.read("training")) is not None:
         parts += [
@@ -115,12 +126,14 @@ def main(arguments: list[str]) -> int:
         models_page.PAGE: models_page.page(),
         INT8: int8_page.page(),
         RECIPE_KEYS: recipe_keys_page.page(),
+        speed_page.PAGE: speed_page.page(),
         video_page.PAGE: video_page.page(),
     }
     if "--check" in arguments:
         return int(any(not path.exists() or path.read_text(encoding="utf-8") != text for path, text in pages.items()))
     for path, text in pages.items():
         path.write_text(text, encoding="utf-8")
+    speed_page.draw()
     return 0
 
 

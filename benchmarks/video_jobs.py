@@ -48,18 +48,23 @@ def lanczos(source: str, target: str, scale: int, frames: int) -> tuple[int, flo
 def opencv(source: str, target: str, scale: int, frames: int) -> tuple[int, float, float]:
     """Enlarge with FSRCNN in OpenCV; return pictures, seconds and the processor's."""
     import os
+    import tempfile
 
-    import peers
+    from pocketsr.bench.peers import open_peer
+    from pocketsr.cli.bench_peer_files import write_fsrcnn
 
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "fsrcnn.onnx"
+        write_fsrcnn(file, scale, is_rewritten=True)
+        upscale, _ = open_peer("opencv", str(file), scale, len(os.sched_getaffinity(0)))
     with av.open(source) as given, av.open(target, "w") as made:
         stream = given.streams.video[0]
-        upscale = peers.opencv_upscaler(len(os.sched_getaffinity(0)), scale, stream.height, stream.width)
         writer = _Writer(made, stream)
         began, work = time.perf_counter(), time.process_time()
 
         def larger() -> Iterator[Any]:
             for frame in itertools.islice(given.decode(video=0), frames):
-                enlarged = av.VideoFrame.from_ndarray(upscale(frame.to_ndarray(format="bgr24")), format="bgr24")
+                enlarged = av.VideoFrame.from_ndarray(upscale(frame.to_ndarray(format="rgb24")), format="rgb24")
                 enlarged.pts, enlarged.time_base = frame.pts, frame.time_base
                 yield enlarged.reformat(format="yuv420p")
 

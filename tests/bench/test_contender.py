@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from collections.abc import Iterator
@@ -74,6 +75,23 @@ def test_luma_is_fed_grey(tmp_path: Path) -> None:
     found = contender.compare()
     assert found is not None
     assert found.largest_levels <= 1
+
+
+def test_an_onnx_file_is_compared_with_what_it_was_written_from_and_with_nothing_else(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    onnx_bytes = pytest.importorskip("pocketsr.lower.onnx").onnx_bytes
+    graph = abpn_like_graph(channels=4, depth=1)
+    (tmp_path / "m.onnx").write_bytes(onnx_bytes(graph, spec_for(graph)))
+    asked = Asked(model=str(tmp_path / "m.onnx"), backend="onnxruntime", threads=1)
+    contender = LocalContender(asked)
+    contender.load()
+    assert contender.compare() is None
+    write_model(graph, spec_for(graph), tmp_path / "m.tflite")
+    found = contender.compare()
+    assert found is not None
+    assert found.largest_levels <= 2
+    write_model(graph, dataclasses.replace(spec_for(graph), name="another"), tmp_path / "m.tflite")
+    assert contender.compare() is None
 
 
 def test_a_worker_answers_every_line(asked: Asked) -> None:

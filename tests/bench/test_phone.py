@@ -60,7 +60,7 @@ def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "phone"
     folder.mkdir()
     (folder / "devices").write_text("List of devices attached\nABC123\tdevice\n\n")
-    for name in ("cpu1", "cpu2", "cpu4", "nnapi"):
+    for name in ("cpu1", "cpu2", "cpu4", "cpu8", "nnapi"):
         (folder / name).write_text(OLD)
     (folder / "gpu").write_text(NEW)
     program = tmp_path / "adb"
@@ -123,8 +123,8 @@ def test_every_case_is_run_and_the_phone_left_clean(phone: Path) -> None:
     assert [(one.backend, one.threads) for one in found] == [(case.backend, case.threads) for case in CASES]
     assert found[0].sizes[0].frames_per_second["1080p"] == pytest.approx(1000 / 55.0432, abs=1e-3)
     assert found[0].remarks == ("the tool told no median; its average stands in that place",)
-    assert found[3].remarks == ("the delegate took over 12 of 14 operators",)
-    assert "does not say which" in found[4].remarks[1]
+    assert found[4].remarks == ("the delegate took over 12 of 14 operators",)
+    assert "does not say which" in found[5].remarks[1]
     log = _log(phone)
     assert sum("push" in line for line in log) == 2
     assert sum("--num_runs=30" in line for line in log) == len(CASES)
@@ -137,7 +137,7 @@ def test_a_case_that_fails_does_not_stop_the_others(phone: Path) -> None:
     (phone / "cpu4").write_text("")
     tool = phone.parent / "benchmark_model"
     found, failed = measure_on_phone(_adb(phone), b"model", MODEL, tool, (360, 640), runs=30)
-    assert [(one.backend, one.threads) for one in found] == [("adb cpu", 1), ("adb cpu", 2)]
+    assert [(one.backend, one.threads) for one in found] == [("adb cpu", count) for count in (1, 2, 8)]
     assert "Benchmarking failed" in failed["adb gpu"]
     assert "took none of the operators" in failed["adb nnapi"]
     assert "gave no timings: nothing" in failed["adb cpu, 4 threads"]
@@ -153,7 +153,7 @@ def test_waiting_ends(phone: Path) -> None:
 
 
 def test_nothing_measured_is_an_error(phone: Path) -> None:
-    for case in ("cpu1", "cpu2", "cpu4", "gpu", "nnapi"):
+    for case in ("cpu1", "cpu2", "cpu4", "cpu8", "gpu", "nnapi"):
         (phone / case).write_text("exit 1\n/system/bin/sh: benchmark_model: not executable: 64-bit ELF file\n")
     with pytest.raises(DeviceError, match=r"nothing could be measured on ABC123: .*64-bit ELF"):
         measure_on_phone(_adb(phone), b"", MODEL, phone.parent / "benchmark_model", (8, 8), runs=1)
@@ -203,7 +203,7 @@ def test_the_command_writes_the_same_record(phone: Path, tmp_path: Path) -> None
     record = read_record(tmp_path / "r.json")
     assert record.machine.processor == "Acme Pocket 9"
     assert record.idle is None
-    assert len(record.results) == 4
+    assert len(record.results) == 5
     assert list(record.failed) == ["adb nnapi"]
     for words in ("Acme Pocket 9, 8 cores", "adb gpu", "12 of 14", "not measured: adb nnapi", "not compared"):
         assert words in done.stdout

@@ -38,7 +38,7 @@ def test_a_sweep_names_what_has_several_sizes_and_is_the_same_each_time(tmp_path
 def test_a_plane_has_a_point_for_each_model(tmp_path: Path) -> None:
     draw_plane({"abpn": (10.0, 30.0), "scsrn": (20.0, 31.0)}, tmp_path / "p.svg", quality="Set5, dB")
     text = (tmp_path / "p.svg").read_text(encoding="utf-8")
-    assert all(f">{word}<" in text for word in ("abpn", "scsrn", "Set5, dB"))
+    assert all(f">{word}<" in text for word in ("abpn", "scsrn", "Set5, dB", "10", "20"))
 
 
 def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:

@@ -41,11 +41,12 @@ def test_it_has_a_process_of_its_own_and_a_row_in_the_record(
     saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pocketsr.bench.watch", lambda: Idleness(busy=0.0, load=0.0))
-    words = ["bench", str(saved), "-t", "1", "--size", "8x10", "--runs", "2", "--form", "eager", "--form"]
-    done = CliRunner().invoke(main, [*words, "channels-last", "-o", str(tmp_path / "r.json")])
+    words = ["bench", str(saved), "-t", "1", "--size", "8x10", "--runs", "2", "--form", "channels-last"]
+    words += ["--backend", "torch"]
+    done = CliRunner().invoke(main, [*words, "-o", str(tmp_path / "r.json")])
     assert done.exit_code == 0, done.output
     results = read_record(tmp_path / "r.json").results
-    assert [one.backend for one in results] == ["torch", "torch:cpu:fp32:channels-last"]
+    assert [one.backend for one in results] == ["torch:cpu:fp32:channels-last"]
     assert all(len(one.model.sha256) == 64 for one in results)
 
 
@@ -56,6 +57,7 @@ def test_what_is_not_here_is_refused_in_one_line(saved: Path, tmp_path: Path) ->
         find_device("tpu9")
     for words, said in (
         ([str(saved), "--device", "cuda"], "no NVIDIA device"),
+        (["abpn-x3", "--backend", "torch"], "torch runs networks"),
         (["abpn-x3", "--device", "cuda"], "export abpn-x3 as ONNX"),
         ([str(saved), "--form", "graphs"], "did you mean 'graph'"),
     ):

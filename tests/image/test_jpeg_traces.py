@@ -89,6 +89,11 @@ def test_pixels_that_were_shrunk_since_have_no_traces() -> None:
     assert find_jpeg_traces(downscale(stored, 2)) == JpegTraces()
 
 
+def test_a_large_image_is_looked_at_in_parts_only() -> None:
+    large = np.broadcast_to(np.uint8(90), (60_000, 20_000, 3))  # 3.6 GB if it were copied
+    assert find_jpeg_traces(large) == JpegTraces()
+
+
 def test_blocks_that_were_drawn_are_not_taken_for_jpeg_s() -> None:
     tiles = np.random.default_rng(0).integers(0, 256, (16, 16), np.uint8).repeat(8, axis=0).repeat(8, axis=1)
     assert find_jpeg_traces(tiles).quality is None

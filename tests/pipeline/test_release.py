@@ -179,6 +179,32 @@ def test_a_run_of_floats_may_be_quantised_after_training(
     assert all(one.int8_db == one.ptq_db for one in both.scores)
 
 
+def test_a_network_of_several_scales_becomes_models_that_share_a_saved_network(
+    tmp_path: Path, checkout: Path, sets: Path, image_folder: Path
+) -> None:
+    torch.set_num_threads(1)
+    network = {"name": "pcarn-m", "options": {"scale": 4, "scales": [2, 4], "width": 8, "groups": 2}}
+    recipe = recipe_from(
+        {
+            "name": "several",
+            "network": network,
+            "data": {"description": "six drawings", "licence": "CC0-1.0"},
+            "stages": [{"name": "float", **_STAGE, "steps": 1, "scales": [2, 4]}],
+        }
+    )
+    train(recipe, load_training(recipe, image_folder), folder=tmp_path / "several", rewrites=REWRITES)
+    for scale in (2, 4):
+        more = {"name": f"several-x{scale}", "scale": scale, "checkpoint": "several"}
+        card = _released(tmp_path / "several", checkout, sets, image_folder, is_bank=True, **more)
+        assert (card.scale, card.options["scale"]) == (scale, scale)
+    entries = read_catalogue(checkout / "bank" / "catalogue.toml")
+    assert [(entry.name, entry.scale, entry.checkpoint) for entry in entries] == [
+        ("several-x2", 2, "several.safetensors"), ("several-x4", 4, "several.safetensors")
+    ]  # fmt: skip
+    saved, _ = load_network(checkout / "bank" / "several.safetensors")
+    assert set(saved.scales) == {2, 4}
+
+
 def test_what_fails_leaves_nothing(run: Path, checkout: Path, sets: Path, image_folder: Path) -> None:
     shutil.rmtree(sets / "Mine")
     with pytest.raises(DataError, match="Mine not found"):

@@ -30,10 +30,11 @@ from pocketsr.bench.peers import KERNELS, PROGRAMS, open_peer
 from pocketsr.bench.record import Correctness, MeasuredModel
 from pocketsr.bench.sizes import Size
 from pocketsr.errors import ModelFileError, PocketsrError
-from pocketsr.graph.tflite import read_model
-from pocketsr.runtime import Upscaler, find_backend, model_path
+from pocketsr.graph.tflite import read_model, read_spec
+from pocketsr.runtime import Upscaler, model_path
 from pocketsr.runtime.pixels import Pixels
 from pocketsr.spec import ModelSpec
+from pocketsr.weights import entries
 
 #: Input on which pixels are compared with the reference backend, which is slow: about these sides.
 _COMPARED: Size = (32, 48)
@@ -149,13 +150,14 @@ class LocalContender(Contender):
         assert upscale is not None, "load comes first"
         if self.asked.is_peer or self.asked.is_bare:
             return None
-        if find_backend(self.asked.backend).suffix != find_backend("reference").suffix:
+        twin = _twin(self.asked.model, spec)
+        if twin is None:
             return None
         height, width = (max(1, side // spec.size_multiple) * spec.size_multiple for side in _COMPARED)
         image = noise((height, width), spec.channels)
         image[: height // 2] = np.linspace(0, 255, width).astype(np.uint8).reshape(-1, *[1] * (image.ndim - 2))
         try:
-            expected = Upscaler(self.asked.model, backend="reference")(image)
+            expected = Upscaler(twin, backend="reference")(image)
         except ModelFileError:
             return None
         distance = np.abs(upscale(image).astype(np.int16) - expected)
@@ -274,6 +276,18 @@ def noise(size: Size, channels: int) -> Pixels:
     """Return an image of noise, ``(H, W, 3)`` or, of one channel, ``(H, W)``: the same one each time."""
     shape = size if channels == 1 else (*size, channels)
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def _twin(model: str, spec: ModelSpec) -> str | Path | None:
+    """Return the ``.tflite`` that a model is, or that an ``.onnx`` was written from: beside it, or in the catalogue."""
+    path = model_path(model)
+    if path.suffix == ".tflite":
+        return model
+    candidates = [path.with_suffix(".tflite"), *(entry.path for entry in entries() if entry.name == spec.name)]
+    for candidate in candidates:
+        if candidate.is_file() and read_spec(candidate) == spec:
+            return candidate
+    return None
 
 
 def described(asked: Asked, spec: ModelSpec) -> MeasuredModel:

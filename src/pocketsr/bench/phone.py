@@ -44,7 +44,7 @@ class Case:
 
 #: What is measured, in order.
 CASES: tuple[Case, ...] = (
-    *(Case(backend="adb cpu", threads=count, flags=(f"--num_threads={count}",)) for count in (1, 2, 4)),
+    *(Case(backend="adb cpu", threads=count, flags=(f"--num_threads={count}",)) for count in (1, 2, 4, 8)),
     Case(backend="adb gpu", threads=0, flags=("--use_gpu=true",)),
     Case(backend="adb nnapi", threads=0, flags=("--use_nnapi=true",)),
 )

@@ -119,6 +119,9 @@ def command(
         from pocketsr.cli.bench_peers import peers
 
         networks_in_torch = [model for model in models if model.endswith((".safetensors", ".pt"))]
+        backends, names_torch = _without_torch(backends)
+        if names_torch and not networks_in_torch:
+            raise click.UsageError("torch runs networks, .safetensors or .pt; name one")
         asked = contenders(
             [model for model in models if model not in networks_in_torch], backends, threads, device=device,
             with_bare=with_bare,
@@ -184,12 +187,13 @@ def contenders(
         suffix = ".onnx" if model_path(model).suffix == ".onnx" else ".tflite"
         if device != "cpu" and suffix != ".onnx":
             raise click.UsageError(f"--device {device} runs .onnx files and networks in torch; export {model} as ONNX")
-        fitting = [one for one in chosen or BACKENDS if one.suffix == suffix and one.device == device]
+        known = chosen if device == "cpu" and chosen else [one for one in chosen or BACKENDS if one.device == device]
+        fitting = [one for one in known if one.suffix == suffix]
         if not fitting:
-            known = ", ".join(one.name for one in BACKENDS if one.suffix == suffix)
+            able = ", ".join(one.name for one in BACKENDS if one.suffix == suffix)
             where = "" if device == "cpu" else f", and of them {device} the one that ends so"
             raise click.UsageError(
-                f"{model} is a {suffix} file, which {known} run{where}; name one of them by --backend"
+                f"{model} is a {suffix} file, which {able} run{where}; name one of them by --backend"
             )
         for one in fitting if chosen else fitting[:1]:
             for count in threads or (usable_cores(),):
@@ -197,6 +201,12 @@ def contenders(
                 if with_bare and one.name in BARE:
                     found.append(Asked(model=model, backend=one.name, threads=count, is_bare=True))
     return found
+
+
+def _without_torch(backends: str | None) -> tuple[str | None, bool]:
+    """Return the names without ``torch``, which networks are run by whatever is named, and whether it was there."""
+    names = [name.strip() for name in (backends or "").split(",") if name.strip()]
+    return ",".join(name for name in names if name != "torch") or None, "torch" in names
 
 
 def in_torch(

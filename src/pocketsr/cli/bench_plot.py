@@ -59,6 +59,8 @@ def draw_sweep(record: Record, path: Path) -> None:
             )
     axes.set_xscale("log")
     axes.set_yscale("log")
+    _plain(axes.xaxis)
+    _plain(axes.yaxis)
     axes.set_xlabel("megapixels made")
     axes.set_ylabel("ms a frame (median)")
     axes.legend(frameon=False, fontsize=8)
@@ -85,7 +87,8 @@ def draw_plane(points: Mapping[str, tuple[float, float]], path: Path, *, quality
         axes.plot([milliseconds], [value], _MARKERS[number % 8], markersize=8)
         axes.annotate(name, (milliseconds, value), xytext=(7, 5), textcoords="offset points", fontsize=9)
     axes.set_xscale("log")
-    axes.margins(0.2)
+    axes.margins(0.25)
+    _plain(axes.xaxis)
     axes.set_xlabel("ms a frame (median), quicker to the left")
     axes.set_ylabel(quality)
     _save(figure, path)
@@ -103,6 +106,15 @@ def _canvas(path: Path) -> tuple[Figure, Any]:
     axes.grid(color="0.9", which="both")
     axes.set_axisbelow(True)
     return figure, axes
+
+
+def _plain(axis: Any) -> None:
+    """Write 20 rather than 2×10¹, at places that any span has some of."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -39,15 +39,19 @@ _COMBS = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1), (0, 3), (3, 0)
 _FEWEST = 3
 #: Values that a comb needs, the part of them that must lie beyond half its step, and how well they must fit.
 _VALUES, _BEYOND, _FIT = 24, 0.9, 0.5
+#: Qualities whose tables are tried.
+_WORST, _BEST = 8, 91
 #: Steps that a comb is tried with. Below 3, rounding to pixels hides it; that is quality 91 and better.
 _STEPS = np.arange(3, 65)
 #: Pixels that are looked at, in squares of this side, the busiest ones.
 _TILE, _TILES, _SEARCHED = 128, 32, 2
+#: Squares along each side that are compared for detail.
+_ALONG = 8
 #: High frequencies: down plus across of this and more.
 _HIGH = 7
-#: How much more of the high frequencies are nought on the grid than on the next best. Without JPEG it is 0.006 at most
-#: on the photos that were tried, at quality 95 it is 0.09 at least.
-_LEAD = 0.03
+#: How much more of the high frequencies are nought on the grid than on the next best. On the photos that were tried it
+#: is 0.008 at most without JPEG, and 0.022 at least at qualities from 15 to 95.
+_LEAD = 0.015
 #: Luma of pixels that may have been clipped in one channel or all.
 _BLACK, _WHITE = 4.0, 251.0
 #: Coefficients that count as nought after rounding to pixels.
@@ -91,14 +95,14 @@ def find_jpeg_traces(pixels: npt.NDArray[Any]) -> JpegTraces:
     >>> find_jpeg_traces(np.zeros((16, 16, 3), np.uint8))
     JpegTraces(has_grid=False, quality=None)
     """
-    tiles = _busiest(_luma(pixels))
+    tiles = _busiest(pixels)
     grid = _grid(tiles[:_SEARCHED]) if tiles else None
     if grid is None:
         return JpegTraces()
     blocks = np.concatenate([_transformed(tile, *grid)[_is_inside(tile, *grid)] for tile in tiles])
     combs = [(frequency, _comb(blocks[:, frequency[0], frequency[1]])) for frequency in _COMBS]
     factors = [step / BASE_TABLE[frequency] for frequency, step in combs if step is not None]
-    quality = _quality(100 * float(np.median(factors))) if len(factors) >= _FEWEST else None
+    quality = _quality(100 * float(np.median(factors))) if len(factors) >= _FEWEST else _by_tables(blocks)
     return JpegTraces(has_grid=True, quality=quality)
 
 
@@ -114,21 +118,27 @@ def _luma(pixels: npt.NDArray[Any]) -> _Floats:
     return wide if wide.ndim == 2 else np.asarray(wide @ np.array([0.299, 0.587, 0.114], np.float32))
 
 
-def _busiest(luma: _Floats) -> list[_Floats]:
-    """Return the squares with most detail, their corners at multiples of 8, busiest first."""
-    height, width = luma.shape
+def _busiest(pixels: npt.NDArray[Any]) -> list[_Floats]:
+    """Return the luma of squares with much detail, their corners at multiples of 8, busiest first.
+
+    Out of squares that are spread evenly over the image: a large one is not looked at whole.
+    """
+    height, width = pixels.shape[:2]
     if min(height, width) < 3 * _SIDE:
         return []
     side = min(_TILE, height // _SIDE * _SIDE, width // _SIDE * _SIDE)
-    tiles = [
-        luma[top : top + side, left : left + side]
-        for top in range(0, height - side + 1, side)
-        for left in range(0, width - side + 1, side)
-    ]
+    down, across = (_spread(length, side) for length in (height, width))
+    tiles = [_luma(pixels[top : top + side, left : left + side]) for top in down for left in across]
     # Clipped, so that a few hard edges do not count for more than texture everywhere.
     detail = [float(np.minimum(np.abs(np.diff(tile, axis=1)), 16).mean()) for tile in tiles]
     order = sorted(range(len(tiles)), key=lambda index: -detail[index])
     return [tiles[index] for index in order[:_TILES]]
+
+
+def _spread(length: int, side: int) -> list[int]:
+    """Return where squares begin along an axis: as many as fit side by side, at most ``_ALONG``."""
+    count = min(length // side, _ALONG)
+    return [(length - side) * index // max(1, count - 1) // _SIDE * _SIDE for index in range(count)]
 
 
 def _matrix() -> _Floats:
@@ -174,14 +184,29 @@ def _grid(tiles: Sequence[_Floats]) -> tuple[int, int] | None:
 
 def _comb(values: _Floats) -> float | None:
     """Return the step of the comb that values stand on; None where there is none, or too few that are not nought."""
-    sizes = np.abs(values)
-    sizes = sizes[sizes > 1.5 * _NOUGHT]
-    found = None
-    for step in _STEPS:
-        # Between nought and the first tooth there is nothing.
-        on = sizes[sizes > step / 2]
-        if len(on) < max(_VALUES, _BEYOND * len(sizes)):
-            break
-        if float(np.cos(2 * np.pi * on / step).mean()) >= _FIT:
-            found = float(step)  # the largest: half of it is a comb, too
-    return found
+    fitting = [float(step) for step in _STEPS if _fits([(values, float(step))])]
+    return max(fitting, default=None)  # half of it is a comb, too
+
+
+def _by_tables(blocks: _Floats) -> float | None:
+    """Return the lowest quality whose tables, those of libjpeg, fit all low frequencies together.
+
+    For small and smooth images, where no frequency by itself has values enough.
+    """
+    for quality in range(_WORST, _BEST + 1):
+        percent = 5000 / quality if quality < 50 else 200 - 2 * quality
+        pairs = [
+            (blocks[:, down, across], max(1.0, float((BASE_TABLE[down, across] * percent + 50) // 100)))
+            for down, across in _COMBS
+        ]
+        if _fits(pairs):
+            return float(quality)
+    return None
+
+
+def _fits(pairs: Sequence[tuple[_Floats, float]]) -> bool:
+    """Whether values that are not nought lie on the teeth of their combs; between nought and the first is nothing."""
+    sizes = [(np.abs(values[np.abs(values) > 1.5 * _NOUGHT]), step) for values, step in pairs]
+    on = np.concatenate([found[found > step / 2] / step for found, step in sizes])
+    enough = max(_VALUES, _BEYOND * sum(len(found) for found, _ in sizes))
+    return len(on) >= enough and float(np.cos(2 * np.pi * on).mean()) >= _FIT

@@ -63,6 +63,7 @@ class Wanted:
         summary: One line for its card; empty describes it by its network.
         order: Its place among models of its scale and style that are taken where none is named; None keeps what it had.
         scale: For networks that hold several scales: which.
+        checkpoint: Name of the saved network, where models of several scales share it; empty is the model's.
         quantised: Keep the int8 file that is quantised after training, where the run has no integer stage.
         commit: Of the code.
         hardware: That the run was on.
@@ -77,6 +78,7 @@ class Wanted:
     summary: str = ""
     order: int | None = None
     scale: int | None = None
+    checkpoint: str = ""
     quantised: bool = False
     commit: str = ""
     hardware: str = ""
@@ -175,7 +177,7 @@ def release(
             known_failures=(*_FAILURES[wanted.style], *wanted.known_failures),
             curve=wanted.shelf.curve_name(wanted.name),
         )
-        checkpoint = folder / f"{wanted.name}.safetensors"
+        checkpoint = folder / f"{wanted.checkpoint or wanted.name}.safetensors"
         _save(network, card, checkpoint)
         _publish(card, {one.name: kept[one.precision] for one in card.files}, checkpoint, facts, wanted)
     return card
@@ -318,16 +320,23 @@ def _publish(card: Card, files: Mapping[str, Path], checkpoint: Path, facts: Run
     _move(checkpoint, shelf.bank / checkpoint.name)
     record = json.dumps(facts.curve_record(card.name), ensure_ascii=False)
     write_text(shelf.root / card.curve, record.replace("], [", "],\n[") + "\n")
-    publish_card(card, shelf, order=wanted.order)
+    publish_card(card, shelf, order=wanted.order, checkpoint=checkpoint.name)
 
 
-def publish_card(card: Card, shelf: Shelf, *, order: int | None = None) -> None:
-    """Write a card and its entries; other models' entries are kept where they stand."""
+def publish_card(card: Card, shelf: Shelf, *, order: int | None = None, checkpoint: str = "") -> None:
+    """Write a card and its entries; other models' entries are kept where they stand.
+
+    Args:
+        card: The card.
+        shelf: Where its files lie.
+        order: Of the first file; None keeps what it had.
+        checkpoint: Saved network in the bank; empty keeps what it was.
+    """
     write_text(shelf.folder / f"{card.name}.md", card_text(card))
     before = list(read_catalogue(shelf.catalogue))
     known = {entry.name: entry for entry in before}
     made = [
-        _entry(card, file, shelf, known.get(file.name), order if not index else None)
+        _entry(card, file, shelf, known.get(file.name), order if not index else None, checkpoint)
         for index, file in enumerate(card.files)
     ]
     own = {entry.name for entry in before if entry.card == f"{card.name}.md"} | {entry.name for entry in made}
@@ -336,7 +345,7 @@ def publish_card(card: Card, shelf: Shelf, *, order: int | None = None) -> None:
     shelf.write(after)
 
 
-def _entry(card: Card, file: CardFile, shelf: Shelf, before: Entry | None, order: int | None) -> Entry:
+def _entry(card: Card, file: CardFile, shelf: Shelf, before: Entry | None, order: int | None, checkpoint: str) -> Entry:
     return Entry(
         name=file.name,
         file=file.file,
@@ -351,7 +360,7 @@ def _entry(card: Card, file: CardFile, shelf: Shelf, before: Entry | None, order
         style=card.style,  # type: ignore[arg-type]
         channels=card.channels,
         order=order if order is not None else (before.order if before else 0),
-        checkpoint=f"{card.name}.safetensors" if (shelf.bank / f"{card.name}.safetensors").is_file() else "",
+        checkpoint=checkpoint or (before.checkpoint if before else ""),
         folder=shelf.folder,
     )
 

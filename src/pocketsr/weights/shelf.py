@@ -94,7 +94,8 @@ class Shelf:
             (self.folder, "bank" if self.is_bank else "wheel", list(files)),
             (self.bank, "bank", [other]),
         ):
-            stays = [file for file in _models(folder) if file.stem not in (name, f"{name}-float")]
+            replaced = {f"{name}.tflite", f"{name}-float.tflite", other.name}
+            stays = [file for file in _models(folder) if file.name not in replaced]
             size = sum(file.stat().st_size for file in (*stays, *new))
             if size > LARGEST_BYTES[key]:
                 raise SettingError(f"{folder} would hold {size:,} bytes; {LARGEST_BYTES[key]:,} is the most for {key}")

@@ -13,8 +13,11 @@ the size that is preset, and reading and writing take 5 ms for a network of ten 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
 
 from pocketsr.errors import MissingExtraError, ModelFileError
 from pocketsr.graph.base import Value
@@ -60,6 +63,14 @@ class LiteRTBackend(Backend):
         return LiteRTSession(spec, path, content, count, (_form(graph.input, spec), _form(graph.output, spec)))
 
 
+class _Ready(NamedTuple):
+    """An interpreter of one size and its ends, which it describes anew whenever it is asked: once is enough."""
+
+    interpreter: Any
+    source: Callable[[], npt.NDArray[Any]]
+    made: Callable[[], npt.NDArray[Any]]
+
+
 class LiteRTSession(Session):
     """One model file in memory and an interpreter for each of the last few input sizes."""
 
@@ -69,23 +80,23 @@ class LiteRTSession(Session):
         super().__init__(spec)
         self._path, self._content, self._threads = path, content, threads
         self._input, self._output = forms
-        self._interpreters: OrderedDict[tuple[int, int], Any] = OrderedDict()
+        self._interpreters: OrderedDict[tuple[int, int], _Ready] = OrderedDict()
 
     def _run(self, batch: Pixels, out: Pixels) -> None:
         height, width = batch.shape[1:3]
         try:
-            interpreter = self._interpreter(height, width)
+            ready = self._interpreter(height, width)
             # Views into the runtime's memory must be gone before invoke, so each lives for one statement.
-            self._input.encode(batch, interpreter.tensor(interpreter.get_input_details()[0]["index"])())
-            interpreter.invoke()
-            self._output.decode(interpreter.tensor(interpreter.get_output_details()[0]["index"])(), out)
+            self._input.encode(batch, ready.source())
+            ready.interpreter.invoke()
+            self._output.decode(ready.made(), out)
         except (ValueError, RuntimeError) as error:
             self._interpreters.pop((height, width), None)
             raise ModelFileError(
                 f"LiteRT cannot run {self._path} on {height}×{width} pixels: {_first_line(error)}"
             ) from error
 
-    def _interpreter(self, height: int, width: int) -> Any:
+    def _interpreter(self, height: int, width: int) -> _Ready:
         from ai_edge_litert.interpreter import Interpreter
 
         size = height, width
@@ -99,8 +110,9 @@ class LiteRTSession(Session):
         interpreter.resize_tensor_input(index, (1, height, width, self.spec.channels))
         with without_chatter():
             interpreter.allocate_tensors()
-        self._interpreters[size] = interpreter
-        return interpreter
+        made = interpreter.get_output_details()[0]["index"]
+        self._interpreters[size] = _Ready(interpreter, interpreter.tensor(index), interpreter.tensor(made))
+        return self._interpreters[size]
 
 
 def _form(value: Value, spec: ModelSpec) -> PixelForm:

@@ -1,6 +1,6 @@
 """LRSRN ×2 and ×3 to 4K on a GPU, in every form, by the protocol of NTIRE 2023; a record of `pocketsr bench`'s form.
 
-    python benchmarks/gpu.py [--device cuda] [--precision fp16] [-o RECORD.json]
+    python benchmarks/lrsrn_gpu.py [--device cuda] [--precision fp16] [-o RECORD.json]
 
 50 forwards that are not counted and 244 that are, between CUDA events, of one 1080×1920 (×2) or 720×1280 (×3) image
 that is on the device already; the mean. Weights are random, which cost the same. Beside each: its share of what the
@@ -27,6 +27,7 @@ from pocketsr.cli.circumstances import command_line, versions
 from pocketsr.errors import SettingError
 from pocketsr.evaluate.challenge import find_track
 from pocketsr.gpu import FORMS, TIMED, WARM_UP, DevicePeaks, Form, device_peaks, make_ready, timed_forward
+from pocketsr.gpu.forms import find_form
 from pocketsr.gpu.torch_contender import backend_name, find_device
 from pocketsr.lower import trace
 from pocketsr.networks import build
@@ -69,6 +70,7 @@ def main(arguments: list[str] | None = None) -> Path:
     options.add_argument("--size", default="4K", help="of the output, or HEIGHTxWIDTH of the input")
     options.add_argument("--warm-up", default=WARM_UP, type=int)
     options.add_argument("--runs", default=TIMED, type=int)
+    options.add_argument("--form", action="append", choices=[form.name for form in FORMS], help="all, if not given")
     options.add_argument("-o", "--output", type=Path)
     given = options.parse_args(arguments)
     device = find_device(given.device)
@@ -77,7 +79,7 @@ def main(arguments: list[str] | None = None) -> Path:
     results, failed = [], {}
     for scale in (2, 3):
         network = build("lrsrn", {"scale": scale}).folded()
-        for form in FORMS:
+        for form in FORMS if given.form is None else map(find_form, given.form):
             try:
                 one = measured(network, form, given.size, peaks, device, given.warm_up, given.runs)
             except (SettingError, RuntimeError) as error:
