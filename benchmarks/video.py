@@ -180,7 +180,14 @@ def main() -> None:
         named = [luma[scale].name if scale in luma else "untrained-luma" for scale in DEPTHS]
         asked = given.model or [*dict.fromkeys(named), "abpn-x3"]
         made = {scale: video_jobs.untrained_luma(folder, scale, depth) for scale, depth in DEPTHS.items()}
-        by_scale = {scale: [str(path) if m == "untrained-luma" else m for m in asked] for scale, path in made.items()}
+        by_scale = {
+            scale: [
+                str(path) if model == "untrained-luma" else model
+                for model in asked
+                if given.model or scale not in luma or model != "untrained-luma"
+            ]
+            for scale, path in made.items()
+        }
         if "speed" in parts:
             results["speed"] = {
                 clip.name: {

@@ -33,9 +33,9 @@ def _speed(video: dict[str, Any]) -> Iterator[str]:
     yield from ("", "## Pictures a second", "")
     yield f"On {video['processor']}, PyAV {video['av']}, commit {video['commit']}, load before {video['load_before']}."
     yield "*ms* are milliseconds of processor time a picture, of all cores together; those of stages are the clock's,"
-    yield "of all threads together, and overlap. `lanczos` is libswscale's between the same decoder and encoder, each in"
-    yield "a thread of its own, as ffmpeg has it; `opencv` is FSRCNN through OpenCV's dnn module in a loop. Models called"
-    yield "untrained have random weights, which take as long as trained ones."
+    yield "of all threads together, and overlap. `lanczos` is libswscale's between the same decoder and encoder, each"
+    yield "in a thread of its own, as ffmpeg has it; `opencv` is FSRCNN through OpenCV's dnn module in a loop."
+    yield "Models called untrained have random weights, which take as long as trained ones."
     for clip, rows in video["speed"].items():
         yield from ("", f"### {clip}, ×{rows['scale']}", "", f"Hoped for: {rows['hoped']} pictures a second.", "")
         yield "| | pictures a second | slowest – fastest | ms | decode, colour, network, encode | largest memory |"

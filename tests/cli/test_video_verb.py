@@ -218,9 +218,13 @@ def test_a_model_of_brightness_is_taken_where_there_is_one(tmp_path: Path, monke
     assert _video(source, tmp_path / "a.mp4").exit_code == 0
     assert _video(source, tmp_path / "b.mp4", "--rgb").exit_code == 0
     assert opened == [True, False]
-    if not catalogue.defaults(channels=1):
-        done = _video(source, tmp_path / "c.mp4", "--luma")
-        assert "no model of brightness" in done.stderr
+    luma = catalogue.defaults(channels=1)
+    assert luma[3].channels == 1
+    assert luma[3].precision == "int8"
+    assert catalogue.defaults()[3].channels == 3  # photos are not touched by it
+    asked = [runtime.open_models(None, runtime.Target(scale=scale), prefers_luma=True)[0] for scale in (3, 2.5)]
+    assert [model.spec.channels for model in asked] == [1, 1]
+    assert runtime.open_models(None, None, prefers_luma=False)[0].spec.channels == 3
 
 
 def test_raw_pictures_and_other_pipes(tmp_path: Path, model: Path) -> None:

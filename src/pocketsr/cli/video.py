@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: Exit code where an output was written and the input was damaged.
 DAMAGED = 3
 #: A model of brightness is taken where the catalogue has one of the scale and nothing else is asked for: twice as
-#: quick, and on clips as they come, within 0.1 dB of one of colour (``benchmarks/video_quality.py``).
+#: quick, and on coded clips within 0.02 and 0.13 dB of one of colour (``benchmarks/video_quality.py``).
 _PREFERS_LUMA = True
 #: Seconds between two lines of progress as JSON.
 _JSON_EVERY_S = 1.0

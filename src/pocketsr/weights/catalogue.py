@@ -226,7 +226,10 @@ def defaults(style: Style = "clean", *, channels: int | None = None) -> Mapping[
     ):
         named = next(name for name, kind in bank_names().items() if kind == style)
         raise ModelFileError(f"a model of style {style!r}, such as {named!r}, {_where_the_bank_is()}")
-    known.sort(key=lambda entry: (entry.scale != find(DEFAULT_MODEL).scale, entry.scale, entry.order))
+    usual = find(DEFAULT_MODEL)
+    known.sort(
+        key=lambda entry: (entry.scale != usual.scale, entry.scale, entry.order, entry.precision != usual.precision)
+    )
     found: dict[int, Entry] = {}
     for entry in known:
         found.setdefault(entry.scale, entry)
