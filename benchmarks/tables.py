@@ -10,10 +10,12 @@ import sys
 
 import int8_page
 import models_page
+import photos_page
 import recipe_keys_page
 import recipes_page
 import record
 import speed_page
+import video_page
 from click.testing import CliRunner
 
 from pocketsr.cli import main as pocketsr
@@ -125,7 +127,9 @@ def main(arguments: list[str]) -> int:
         models_page.PAGE: models_page.page(),
         INT8: int8_page.page(),
         RECIPE_KEYS: recipe_keys_page.page(),
+        photos_page.PAGE: photos_page.page(),
         speed_page.PAGE: speed_page.page(),
+        video_page.PAGE: video_page.page(),
     }
     if "--check" in arguments:
         return int(any(not path.exists() or path.read_text(encoding="utf-8") != text for path, text in pages.items()))

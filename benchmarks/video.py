@@ -29,6 +29,7 @@ import record
 import video_jobs
 
 import pocketsr
+from pocketsr.weights import defaults
 
 #: Clip, scale, and the pictures a second that are hoped for.
 CASES = (("bottle-detection.mp4", 3, 24), ("bigbuckbunny.mp4", 2, 10))
@@ -160,7 +161,7 @@ def memory(clip: Path, folder: Path, model: str) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--model", action="append", help="May be repeated  [default: untrained-luma and abpn-x3].")
+    parser.add_argument("--model", action="append", help="May be repeated  [default: those of the catalogue].")
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--part", choices=["speed", "reuse", "memory"], action="append", help="[default: all]")
@@ -175,9 +176,18 @@ def main() -> None:
     results |= {"load_before": round(os.getloadavg()[0], 2), "cores": len(os.sched_getaffinity(0)), "av": version("av")}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        asked = given.model or ["untrained-luma", "abpn-x3"]
+        luma = defaults(channels=1)
+        named = [luma[scale].name if scale in luma else "untrained-luma" for scale in DEPTHS]
+        asked = given.model or [*dict.fromkeys(named), "abpn-x3"]
         made = {scale: video_jobs.untrained_luma(folder, scale, depth) for scale, depth in DEPTHS.items()}
-        by_scale = {scale: [str(path) if m == "untrained-luma" else m for m in asked] for scale, path in made.items()}
+        by_scale = {
+            scale: [
+                str(path) if model == "untrained-luma" else model
+                for model in asked
+                if given.model or scale not in luma or model != "untrained-luma"
+            ]
+            for scale, path in made.items()
+        }
         if "speed" in parts:
             results["speed"] = {
                 clip.name: {

@@ -64,6 +64,46 @@ def test_options_reach_the_encoder(tmp_path: Path, model: Path) -> None:
     assert (done.exit_code, done.stderr.startswith("error: ")) == (2, True)
 
 
+def test_options_reach_the_container(tmp_path: Path, model: Path) -> None:
+    source = write_clip(tmp_path / "in.mkv", EVEN, metadata={"title": "A day", "camera": "mine"})
+    target = tmp_path / "out.mp4"
+    assert _video(source, target, "-m", model, "-F", "movflags=+faststart").exit_code == 0
+    content = target.read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat")
+    assert b"CAMERA" in content.upper()  # what else movflags were set to is kept
+    assert _video(source, target, "-m", model, "-F", "movflags").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix"),
+    [
+        ("libx265", ".mp4"),
+        ("libsvtav1", ".mkv"),
+        ("libvpx-vp9", ".webm"),
+        ("prores_ks", ".mov"),
+        ("ffv1", ".mkv"),
+        ("mpeg4", ".avi"),
+        ("mpeg4", ".ts"),
+    ],
+)
+def test_every_encoder_writes_what_can_be_read(tmp_path: Path, model: Path, codec: str, suffix: str) -> None:
+    import av
+
+    try:
+        av.codec.Codec(codec, "w")
+    except ValueError:
+        pytest.skip(f"this PyAV has no {codec}")
+    source = write_clip(tmp_path / "in.mp4", EVEN[:3])
+    target = tmp_path / f"out{suffix}"
+    done = _video(source, target, "-m", model, "-c", codec, "-s", 4)
+    assert done.exit_code == 0, done.stderr
+    made = frames(target)
+    assert len(made) == 3
+    shown = made[1].to_ndarray(format="gray").astype(int)
+    before = frames(source)[1].reformat(width=4 * WIDTH, height=4 * HEIGHT).to_ndarray(format="gray")
+    assert np.abs(shown - before).mean() < 40  # weights of the model are random; a grey or green picture is far off
+
+
 def test_progress_and_result_are_lines_of_json(tmp_path: Path, model: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", EVEN)
     done = _video(source, tmp_path / "out.mp4", "-m", model, "--json", "--resume")
@@ -178,9 +218,13 @@ def test_a_model_of_brightness_is_taken_where_there_is_one(tmp_path: Path, monke
     assert _video(source, tmp_path / "a.mp4").exit_code == 0
     assert _video(source, tmp_path / "b.mp4", "--rgb").exit_code == 0
     assert opened == [True, False]
-    if not catalogue.defaults(channels=1):
-        done = _video(source, tmp_path / "c.mp4", "--luma")
-        assert "no model of brightness" in done.stderr
+    luma = catalogue.defaults(channels=1)
+    assert luma[3].channels == 1
+    assert luma[3].precision == "int8"
+    assert catalogue.defaults()[3].channels == 3  # photos are not touched by it
+    asked = [runtime.open_models(None, runtime.Target(scale=scale), prefers_luma=True)[0] for scale in (3, 2.5)]
+    assert [model.spec.channels for model in asked] == [1, 1]
+    assert runtime.open_models(None, None, prefers_luma=False)[0].spec.channels == 3
 
 
 def test_raw_pictures_and_other_pipes(tmp_path: Path, model: Path) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: Exit code where an output was written and the input was damaged.
 DAMAGED = 3
 #: A model of brightness is taken where the catalogue has one of the scale and nothing else is asked for: twice as
-#: quick, and on clips as they come, within 0.1 dB of one of colour (``benchmarks/video_quality.py``).
+#: quick, and on coded clips within 0.02 and 0.13 dB of one of colour (``benchmarks/video_quality.py``).
 _PREFERS_LUMA = True
 #: Seconds between two lines of progress as JSON.
 _JSON_EVERY_S = 1.0
@@ -78,6 +78,14 @@ class _Raw(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.option(
     "-e", "--encoder-option", "options", multiple=True, metavar="NAME=VALUE", help="Another of the encoder's."
 )
+@click.option(
+    "-F",
+    "--container-option",
+    "container_options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="One of the container's, as movflags=faststart.",
+)
 @click.option("--start", type=_Seconds(), default=0.0, help="Begin here: 90, 1:30 or 0:01:30.5.")
 @click.option("--duration", type=_Seconds(), help="Stop after this much.")
 @click.option("--frames", type=click.IntRange(min=1), help="Stop after this many pictures.")
@@ -114,6 +122,7 @@ def command(
     preset: str,
     pixel_format: str,
     options: tuple[str, ...],
+    container_options: tuple[str, ...],
     start: float,
     duration: float | None,
     frames: int | None,
@@ -149,6 +158,7 @@ def command(
         pixel_format=pixel_format,
         bit_rate=bit_rate,
         options=_pairs(options),
+        container_options=_pairs(container_options),
         drop_streams=drop_streams,
         pipe=pipe,
         is_preview=preview,
@@ -212,7 +222,7 @@ def _pairs(options: tuple[str, ...]) -> dict[str, str]:
     for option in options:
         name, sign, value = option.partition("=")
         if not sign or not name:
-            raise click.UsageError(f"an encoder's option is NAME=VALUE, not {option!r}")
+            raise click.UsageError(f"an option of encoder or container is NAME=VALUE, not {option!r}")
         pairs[name] = value
     return pairs
 

@@ -39,6 +39,8 @@ _COMBS = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1), (0, 3), (3, 0)
 _FEWEST = 3
 #: Values that a comb needs, the part of them that must lie beyond half its step, and how well they must fit.
 _VALUES, _BEYOND, _FIT = 24, 0.9, 0.5
+#: Qualities whose tables are tried.
+_WORST, _BEST = 8, 91
 #: Steps that a comb is tried with. Below 3, rounding to pixels hides it; that is quality 91 and better.
 _STEPS = np.arange(3, 65)
 #: Pixels that are looked at, in squares of this side, the busiest ones.
@@ -47,9 +49,9 @@ _TILE, _TILES, _SEARCHED = 128, 32, 2
 _ALONG = 8
 #: High frequencies: down plus across of this and more.
 _HIGH = 7
-#: How much more of the high frequencies are nought on the grid than on the next best. Without JPEG it is 0.006 at most
-#: on the photos that were tried, at quality 95 it is 0.09 at least.
-_LEAD = 0.03
+#: How much more of the high frequencies are nought on the grid than on the next best. On the photos that were tried it
+#: is 0.008 at most without JPEG, and 0.022 at least at qualities from 15 to 95.
+_LEAD = 0.015
 #: Luma of pixels that may have been clipped in one channel or all.
 _BLACK, _WHITE = 4.0, 251.0
 #: Coefficients that count as nought after rounding to pixels.
@@ -100,7 +102,7 @@ def find_jpeg_traces(pixels: npt.NDArray[Any]) -> JpegTraces:
     blocks = np.concatenate([_transformed(tile, *grid)[_is_inside(tile, *grid)] for tile in tiles])
     combs = [(frequency, _comb(blocks[:, frequency[0], frequency[1]])) for frequency in _COMBS]
     factors = [step / BASE_TABLE[frequency] for frequency, step in combs if step is not None]
-    quality = _quality(100 * float(np.median(factors))) if len(factors) >= _FEWEST else None
+    quality = _quality(100 * float(np.median(factors))) if len(factors) >= _FEWEST else _by_tables(blocks)
     return JpegTraces(has_grid=True, quality=quality)
 
 
@@ -182,14 +184,29 @@ def _grid(tiles: Sequence[_Floats]) -> tuple[int, int] | None:
 
 def _comb(values: _Floats) -> float | None:
     """Return the step of the comb that values stand on; None where there is none, or too few that are not nought."""
-    sizes = np.abs(values)
-    sizes = sizes[sizes > 1.5 * _NOUGHT]
-    found = None
-    for step in _STEPS:
-        # Between nought and the first tooth there is nothing.
-        on = sizes[sizes > step / 2]
-        if len(on) < max(_VALUES, _BEYOND * len(sizes)):
-            break
-        if float(np.cos(2 * np.pi * on / step).mean()) >= _FIT:
-            found = float(step)  # the largest: half of it is a comb, too
-    return found
+    fitting = [float(step) for step in _STEPS if _fits([(values, float(step))])]
+    return max(fitting, default=None)  # half of it is a comb, too
+
+
+def _by_tables(blocks: _Floats) -> float | None:
+    """Return the lowest quality whose tables, those of libjpeg, fit all low frequencies together.
+
+    For small and smooth images, where no frequency by itself has values enough.
+    """
+    for quality in range(_WORST, _BEST + 1):
+        percent = 5000 / quality if quality < 50 else 200 - 2 * quality
+        pairs = [
+            (blocks[:, down, across], max(1.0, float((BASE_TABLE[down, across] * percent + 50) // 100)))
+            for down, across in _COMBS
+        ]
+        if _fits(pairs):
+            return float(quality)
+    return None
+
+
+def _fits(pairs: Sequence[tuple[_Floats, float]]) -> bool:
+    """Whether values that are not nought lie on the teeth of their combs; between nought and the first is nothing."""
+    sizes = [(np.abs(values[np.abs(values) > 1.5 * _NOUGHT]), step) for values, step in pairs]
+    on = np.concatenate([found[found > step / 2] / step for found, step in sizes])
+    enough = max(_VALUES, _BEYOND * sum(len(found) for found, _ in sizes))
+    return len(on) >= enough and float(np.cos(2 * np.pi * on).mean()) >= _FIT

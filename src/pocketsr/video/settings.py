@@ -19,6 +19,7 @@ class Encoding:
         pixel_format: As libavutil calls it; empty takes what is nearest to the input.
         bit_rate: Bits a second instead of a quality; None for quality.
         options: Further options of the encoder by name.
+        container_options: Options of the container by name, as ``movflags``. One it does not know has no effect.
         drop_streams: Leave out streams that the container cannot hold instead of stopping.
     """
 
@@ -28,6 +29,7 @@ class Encoding:
     pixel_format: str = ""
     bit_rate: int | None = None
     options: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    container_options: Mapping[str, str] = dataclasses.field(default_factory=dict)
     drop_streams: bool = False
     pipe: str = "y4m"
     is_preview: bool = False

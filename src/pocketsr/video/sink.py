@@ -61,6 +61,10 @@ class Sink:
             options["atomic_writing"] = "1"
         if target.container in ("mp4", "mov") and _has_own_tags(source.container.metadata):
             options["movflags"] = "use_metadata_tags"
+        asked = dict(target.container_options)
+        if "movflags" in asked and "movflags" in options:
+            asked["movflags"] = f"{options['movflags']}+{asked['movflags'].lstrip('+')}"
+        options |= asked
         self._container = self._av.open(file, "w", format=target.container, container_options=options)
         self._stream = self._add_video()
         self._copies: dict[int, Any] = {}

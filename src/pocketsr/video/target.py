@@ -42,6 +42,7 @@ class Target:
         colour: What the numbers mean.
         rotation: Nine numbers of the display matrix; None for none.
         options: Of the encoder.
+        container_options: Of the container.
         is_preview: Whether the left half is the input, enlarged by bicubic; ``width`` is that of both halves.
     """
 
@@ -57,6 +58,7 @@ class Target:
     colour: Colour
     rotation: tuple[int, ...] | None
     options: dict[str, str]
+    container_options: dict[str, str] = dataclasses.field(default_factory=dict)
     is_preview: bool = False
 
     @property
@@ -138,6 +140,7 @@ def plan_target(
         colour=colour,
         rotation=_display_matrix(frame),
         options=options,
+        container_options=dict(encoding.container_options),
         is_preview=encoding.is_preview,
     )
     return target, notes
