@@ -38,7 +38,8 @@ def test_threads_that_no_machine_has_are_refused(threads: int) -> None:
 
 def test_an_unknown_backend_is_answered_with_the_known_ones() -> None:
     assert find_backend("litert") is BACKENDS[0]
-    with pytest.raises(UnknownNameError, match="known: auto, fast, litert, onnxruntime, openvino, reference"):
+    known = "known: auto, fast, litert, onnxruntime, onnxruntime-cuda, openvino, reference"
+    with pytest.raises(UnknownNameError, match=known):
         find_backend("cuda")
 
 
