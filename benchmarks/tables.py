@@ -10,6 +10,7 @@ import sys
 
 import int8_page
 import models_page
+import photos_page
 import recipe_keys_page
 import recipes_page
 import record
@@ -126,6 +127,7 @@ def main(arguments: list[str]) -> int:
         models_page.PAGE: models_page.page(),
         INT8: int8_page.page(),
         RECIPE_KEYS: recipe_keys_page.page(),
+        photos_page.PAGE: photos_page.page(),
         speed_page.PAGE: speed_page.page(),
         video_page.PAGE: video_page.page(),
     }

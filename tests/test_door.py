@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +131,24 @@ def test_numbers_that_are_none_are_refused() -> None:
 
 def test_models_are_the_entries_of_the_catalogue() -> None:
     assert pocketsr.models() == entries()
+
+
+def test_the_class_of_what_is_loaded_is_at_the_door() -> None:
+    assert isinstance(pocketsr.load(threads=1), pocketsr.Upscaler)
+    with pytest.raises(AttributeError, match="no attribute 'upscaler'"):
+        _ = pocketsr.upscaler
+
+
+def test_importing_it_loads_neither_numpy_nor_a_runtime() -> None:
+    words = "import sys, pocketsr; print([name for name in ('numpy', 'PIL', 'ai_edge_litert') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_budget_of_memory_changes_nothing_but_tiles(model: Path) -> None:
+    image = _image(200, 300, 3)
+    assert np.array_equal(pocketsr.upscale(image, model, memory_mb=10), pocketsr.upscale(image, model))
+    with pytest.raises(SettingError, match="allow more memory"):
+        pocketsr.upscale(_image(20, 20000, 3), model, memory_mb=1)
+    with pytest.raises(SettingError, match="memory_mb chooses the tile"):
+        pocketsr.load(model, tile=64, memory_mb=10)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Pixels = npt.NDArray[np.uint8]
     _Array = TypeVar("_Array", bound=npt.NDArray[Any])
 
-__all__ = ["PocketsrError", "load", "models", "upscale"]
+__all__ = ["PocketsrError", "Upscaler", "load", "models", "upscale"]
 
 
 @overload
@@ -49,6 +49,7 @@ def upscale(
     backend: str = ...,
     threads: int | None = ...,
     tile: int | None = ...,
+    memory_mb: int | None = ...,
     on_progress: Callable[[int, int], None] | None = ...,
 ) -> _Array: ...
 @overload
@@ -64,6 +65,7 @@ def upscale(
     backend: str = ...,
     threads: int | None = ...,
     tile: int | None = ...,
+    memory_mb: int | None = ...,
     on_progress: Callable[[int, int], None] | None = ...,
 ) -> Pixels: ...
 @overload
@@ -79,6 +81,7 @@ def upscale(
     backend: str = ...,
     threads: int | None = ...,
     tile: int | None = ...,
+    memory_mb: int | None = ...,
     on_progress: Callable[[int, int], None] | None = ...,
 ) -> bytes: ...
 @overload
@@ -94,6 +97,7 @@ def upscale(
     backend: str = ...,
     threads: int | None = ...,
     tile: int | None = ...,
+    memory_mb: int | None = ...,
     on_progress: Callable[[int, int], None] | None = ...,
 ) -> Image: ...
 @overload
@@ -109,6 +113,7 @@ def upscale(
     backend: str = ...,
     threads: int | None = ...,
     tile: int | None = ...,
+    memory_mb: int | None = ...,
     on_progress: Callable[[int, int], None] | None = ...,
 ) -> Path: ...
 def upscale(
@@ -123,6 +128,7 @@ def upscale(
     backend: str = "auto",
     threads: int | None = None,
     tile: int | None = None,
+    memory_mb: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> npt.NDArray[Any] | Path | bytes | Image:
     """Make one image larger. For many images ``load`` a model once and call it.
@@ -142,6 +148,7 @@ def upscale(
             take one whose int8 is within two levels.
         threads: Processor threads; None takes the cores this process may use.
         tile: Longest side of a tile in low-resolution pixels; None chooses. The result does not depend on it.
+        memory_mb: Megabytes that tiles and the strips they make may take, instead of ``tile``.
         on_progress: Called as the model goes on with (parts done, parts in all): tiles, where 8 bits are enlarged.
 
     Returns:
@@ -170,7 +177,9 @@ def upscale(
     from pocketsr.runtime.photo import PhotoSettings, upscale_file, write_upscaled
 
     target = None if scale is None else Target(scale=scale)
-    models = open_models(model, target, style=style, backend=backend, threads=threads, tile=tile, tta=tta)
+    models = open_models(
+        model, target, style=style, backend=backend, threads=threads, tile=tile, memory_mb=memory_mb, tta=tta
+    )
     settings = PhotoSettings(target=target, style=style)
     enlarger = Enlarger(models, target=target, style=style)
     if output is not None:
@@ -205,28 +214,45 @@ def load(
     backend: str = "auto",
     threads: int | None = None,
     tile: int | None = None,
+    memory_mb: int | None = None,
     tta: bool = False,
 ) -> Upscaler:
-    """Open a model once, to call it on many images.
+    """Open a model once, to call it on many images, from as many threads as you like.
 
     Args:
         model: A name in the catalogue, or a path to a ``.tflite`` or ``.onnx``.
         backend: What runs it.
         threads: Processor threads; None takes the cores this process may use.
         tile: Longest side of a tile in low-resolution pixels; None chooses.
+        memory_mb: Megabytes that tiles and the strips they make may take, instead of ``tile``.
         tta: Give the mean over the eight orientations of each image: a little better, eight times as slow.
 
     Returns:
-        A function from uint8 ``(H, W, 3)`` to uint8 ``(sH, sW, 3)``, with ``spec`` and ``strips``.
+        A function from uint8 ``(H, W, 3)`` to uint8 ``(sH, sW, 3)``, with ``spec`` and ``strips``. Used as a context it
+        lets go of its memory at the end.
 
     Raises:
         UnknownNameError: No model or backend has that name.
         ModelFileError: The model file is missing, damaged, or not ours.
         SettingError: A setting is out of range.
+
+    >>> import numpy as np
+    >>> with load("abpn-x3", threads=1) as upscale_image:
+    ...     [upscale_image(np.zeros(size, np.uint8)).shape for size in ((4, 5), (6, 7, 3))]
+    [(12, 15), (18, 21, 3)]
     """
     from pocketsr.runtime import Upscaler
 
-    return Upscaler(model, backend=backend, threads=threads, tile=tile, tta=tta)
+    return Upscaler(model, backend=backend, threads=threads, tile=tile, memory_mb=memory_mb, tta=tta)
+
+
+def __getattr__(name: str) -> Any:
+    """Import the class of what ``load`` returns when it is asked for: it needs numpy, and this module does not."""
+    if name != "Upscaler":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pocketsr.runtime import Upscaler
+
+    return Upscaler
 
 
 def models() -> tuple[Entry, ...]:

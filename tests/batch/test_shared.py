@@ -93,3 +93,13 @@ def test_work_that_is_called_off_ends_for_everyone(upscaler: Upscaler) -> None:
         with pytest.raises(Stopped):
             shared.check()
     assert not [thread for thread in threading.enumerate() if thread.name == "network"]
+
+
+def test_the_float32_form_is_opened_once_for_all_images() -> None:
+    upscaler = Upscaler("abpn-x3", threads=1)
+    with SharedUpscaler([upscaler]) as shared:
+        found = []
+        for _ in range(2):
+            with shared.for_one_image() as (borrowed,):
+                found.append(borrowed.for_16_bits())
+    assert found[0] is found[1] is upscaler.for_16_bits()

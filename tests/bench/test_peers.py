@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from bench.records import MEASURED
-from pocketsr.bench import Asked, Idleness, LocalContender, read_record
+from pocketsr.bench import Asked, Idleness, LocalContender, measure, read_record
 from pocketsr.bench.peers import KERNELS, open_peer, version_of
 from pocketsr.cli import main
 from pocketsr.cli.bench_peer_files import write_compact, write_espcn, write_fsrcnn
@@ -150,6 +150,18 @@ def test_the_command_times_peers_and_the_bare_runtime_in_one_record(
     assert " 1.00 " in done.stdout, "how many times as long as the first"
     wrong = CliRunner().invoke(main, ["bench", "--peer", "x.caffemodel"])
     assert (wrong.exit_code, "--peer takes .pb" in wrong.stderr) == (2, True)
+
+
+def test_a_usual_peer_that_cannot_be_run_is_told_and_one_that_was_asked_for_stops() -> None:
+    drawn = Peers((), {"drawn.onnx": "fsrcnn"}, {})
+    good = Asked(model="bicubic", backend="pillow", threads=1)
+    bad = Asked(model="drawn.onnx", backend="opencv", threads=1)
+    asked = [LocalContender(good), LocalContender(bad)]
+    results = measure(asked, ["8x9"], runs=1, leaves_out=drawn.leaves_out)
+    assert [one.model.name for one in results] == ["bicubic"]
+    assert "there is no drawn.onnx" in drawn.absent["fsrcnn in opencv"]
+    with pytest.raises(ModelFileError):
+        measure([LocalContender(bad)], ["8x9"], runs=1, leaves_out=Peers((), {}, {}).leaves_out)
 
 
 def test_a_contender_may_be_a_peer() -> None:

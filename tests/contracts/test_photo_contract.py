@@ -16,7 +16,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from pocketsr.errors import MissingExtraError, SettingError
 from pocketsr.graph.tflite import write_model
-from pocketsr.image import Photo, formats, read_frames, read_image, write_image
+from pocketsr.image import Photo, decoding, formats, read_frames, read_image, write_image
 from pocketsr.runtime import Target, Upscaler
 from pocketsr.runtime.photo import PhotoSettings, upscale_file
 from sample_files import cmyk_profile, deep_png, deep_samples, photo_pixels
@@ -212,6 +212,18 @@ def test_avif_is_avif_again(bundled: Upscaler, tmp_path: Path) -> None:
     _is_what_the_model_makes(bundled, _saved(tmp_path / "in.avif", Image.fromarray(photo_pixels())), LOSSY_LEVELS)
 
 
+def test_more_than_8_bits_in_an_avif_are_reduced_and_that_is_said(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = _saved(tmp_path / "in.avif", Image.fromarray(photo_pixels()))
+    assert upscale_file(upscaler, source, tmp_path / "out.png") == ()
+    data = bytearray(source.read_bytes())
+    place = data.index(b"pixi") + 9
+    data[place : place + 3] = bytes([10, 10, 10])
+    with Image.open(source) as image:  # the decoder goes by the pictures' own description
+        assert decoding.decode(image, io.BytesIO(data), deep_tiff=None, deep=True).notes == (  # type: ignore[union-attr]
+            "10-bit samples were reduced to 8 bits",
+        )
+
+
 def test_bmp_is_bmp_again(upscaler: Upscaler, tmp_path: Path) -> None:
     _is_what_the_model_makes(upscaler, _saved(tmp_path / "in.bmp", Image.fromarray(photo_pixels())))
 
@@ -223,11 +235,12 @@ def test_tiff_is_tiff_again(upscaler: Upscaler, tmp_path: Path, compression: str
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.float16, np.float32, np.float64])
 def test_tiff_of_any_samples_and_byte_order_is_read(bundled: Upscaler, tmp_path: Path, dtype: type, order: str) -> None:
     tifffile = pytest.importorskip("tifffile")
     samples = deep_samples()
-    given = {np.uint8: samples >> 8, np.uint16: samples, np.float32: samples / 65535}[dtype].astype(dtype)
+    scaled = {np.uint8: samples >> 8, np.uint16: samples, np.uint32: samples.astype(np.uint32) << 16}
+    given = scaled.get(dtype, samples / 65535).astype(dtype)
     tifffile.imwrite(tmp_path / "in.tif", given, photometric="rgb", byteorder=order)
     made = read_image(_enlarged(bundled, tmp_path / "in.tif"), deep=True)
     assert made.is_deep == (dtype != np.uint8)
@@ -265,6 +278,29 @@ def test_every_page_of_a_tiff_is_enlarged(upscaler: Upscaler, tmp_path: Path) ->
         assert np.array_equal(photo.pixels, upscaler(np.asarray(page)))
 
 
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_pages_of_a_tiff_keep_their_16_bits_their_channels_and_their_metadata(
+    bundled: Upscaler, tmp_path: Path, dtype: type
+) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    pages = [deep_samples(24, 32, 3), deep_samples(10, 12, 1)[:, :, 0], (deep_samples(9, 8, 4) >> 8).astype(np.uint8)]
+    with tifffile.TiffWriter(tmp_path / "in.tif") as file:
+        for page in pages:
+            given = page if page.dtype == np.uint8 else (page / (1 if dtype == np.uint16 else 65535)).astype(dtype)
+            file.write(given, photometric="minisblack" if page.ndim == 2 else "rgb", resolution=(90, 90), metadata=None)
+    made = read_frames(_enlarged(bundled, tmp_path / "in.tif"))
+    assert made is not None
+    for photo, page in zip(made.photos, pages, strict=True):
+        assert photo.pixels.dtype == page.dtype
+        assert (photo.height, photo.width) == (3 * page.shape[0], 3 * page.shape[1])
+        assert (photo.is_grey, photo.alpha is not None) == (page.ndim == 2, page.shape[2:] == (4,))
+        assert photo.carried["dpi"] == pytest.approx((270, 270))
+    notes = upscale_file(bundled, tmp_path / "in.tif", tmp_path / "out.webp")
+    assert any("only the first of 3 pictures" in note for note in notes)
+    with Image.open(tmp_path / "out.webp") as image:
+        assert image.n_frames == 1, "pages are no animation"
+
+
 #: What Pillow needs to be told to keep the transparency of an animation.
 _ANIMATED = {"in.gif": {"disposal": 2}, "in.webp": {"kmin": 1, "kmax": 1}}
 
@@ -293,6 +329,10 @@ def test_of_an_animation_a_format_of_one_picture_gets_the_first(upscaler: Upscal
     pictures = [Image.new("RGB", (8, 8), colour) for colour in ((250, 0, 0), (0, 250, 0))]
     source = _saved(tmp_path / "in.gif", pictures[0], save_all=True, append_images=pictures[1:])
     assert "only the first of 2 pictures" in upscale_file(upscaler, source, tmp_path / "out.jpg")[0]
+    assert "the timing of the animation was left out" in upscale_file(upscaler, source, tmp_path / "out.tif")[0]
+    frames = read_frames(tmp_path / "out.tif")
+    assert frames is not None
+    assert len(frames.photos) == 2
 
 
 @pytest.mark.parametrize(("package", "name"), [("pillow_heif", "in.heic"), ("pillow_jxl", "in.jxl")])

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageCms
 
+from pocketsr.image.tiff_strips import TiffPage, write_tiff
+
 _HEIGHT, _WIDTH = 13, 17
 
 
@@ -39,6 +41,7 @@ def good_files() -> dict[str, bytes]:
         "pages.tif": _saved(image, "TIFF", save_all=True, append_images=[image.convert("L"), image]),
         "big.tif": _saved(image, "TIFF", big_tiff=True),
         "deep.tif": _saved(Image.fromarray(colours[..., 0].astype(np.uint16) * 257), "TIFF"),
+        "deep_pages.tif": _deep_pages(colours),
         "ink.tif": _saved(image.convert("CMYK"), "TIFF", compression="tiff_lzw"),
         "palette.bmp": _saved(image.quantize(16), "BMP"),
         "colour.bmp": _saved(image, "BMP"),
@@ -116,6 +119,19 @@ def _bad_exif() -> Iterator[bytes]:
 def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _deep_pages(colours: np.ndarray) -> bytes:
+    """Return a TIFF of two pages of 16 bits in colour."""
+    buffer = io.BytesIO()
+    samples = colours.astype(np.uint16) * 257
+    height, width = samples.shape[:2]
+    pages = [
+        TiffPage(bands=[samples], height=height, width=width),
+        TiffPage(bands=[colours], height=height, width=width),
+    ]
+    write_tiff(buffer, pages, most_pixels=2 * height * width)
     return buffer.getvalue()
 
 

@@ -57,3 +57,10 @@ def test_formats_of_one_picture_are_known() -> None:
     assert {suffix for suffix in FORMATS if not has_several(Path(f"a{suffix}"))} <= {
         ".jpg", ".jpeg", ".bmp", ".heic", ".heif", ".jxl",
     }  # fmt: skip
+
+
+def test_a_file_of_more_pages_than_anyone_has_is_refused(tmp_path: Path) -> None:
+    pages = b"".join(b"\0\0" + (8 + 6 * (number + 1)).to_bytes(4, "little") for number in range(10_002))
+    (tmp_path / "a.tif").write_bytes(b"II*\0\x08\0\0\0" + pages)
+    with pytest.raises(ImageFileError, match="more than 10,000 pages; split it"):
+        read_frames(tmp_path / "a.tif")

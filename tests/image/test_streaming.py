@@ -142,3 +142,19 @@ def test_transparency_in_strips_is_flattened_with_one_note(tmp_path: Path) -> No
     notes = write_strips(tmp_path / "a.jpg", cut(photo, [5]), height=30, width=10, like=photo)
     assert len(notes) == 1
     assert "flattened onto white" in notes[0]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_grey_that_is_stored_as_colour_is_packed_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, is_streamed: bool
+) -> None:
+    if is_streamed:
+        monkeypatch.setattr(writing, "STREAM_PIXELS", 0)
+    grey = some_photo(300, 200, is_grey=True)
+    sizes = []
+    for photo in (grey, Photo(grey.pixels)):
+        write_image(tmp_path / f"a{suffix}", photo, overwrite=True)
+        write_strips(tmp_path / f"a{suffix}", cut(photo, [40]), height=300, width=200, like=photo, overwrite=True)
+        sizes.append((tmp_path / f"a{suffix}").stat().st_size)
+    assert sizes[1] < 1.6 * sizes[0], "not three times as large"

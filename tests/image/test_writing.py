@@ -289,3 +289,16 @@ def test_damaged_exif_data_is_written_without_a_warning(tmp_path: Path, photo: P
     damaged = b"II*\0" + struct.pack("<IHHHII", 8, 9, 0x0112, 3, 2**31, 2**31)
     write_image(tmp_path / f"a{suffix}", dataclasses.replace(photo, carried={"exif": damaged}))
     assert read_image(tmp_path / f"a{suffix}").height == 24
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 32769), (17000, 17000)])
+def test_what_no_avif_decoder_takes_is_refused_before_any_work(tmp_path: Path, height: int, width: int) -> None:
+    like = Photo(np.zeros((1, 1, 3), np.uint8))
+    with pytest.raises(ImageFileError, match=r"AVIF holds up to .*; write PNG instead"):
+        write_strips(tmp_path / "a.avif", iter(()), height=height, width=width, like=like)
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_longest_avif_is_read_again(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.avif", Photo(np.full((2, 32768, 3), 90, np.uint8)))
+    assert read_image(tmp_path / "a.avif").width == 32768

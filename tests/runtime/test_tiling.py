@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pocketsr.errors import SettingError
-from pocketsr.runtime.tiling import WINDOW_PIXELS, choose_window, spans, tile_grid
+from pocketsr.runtime.tiling import WINDOW_PIXELS, Budget, choose_window, spans, tile_grid
 
 _AXES = st.integers(1, 400), st.integers(1, 90), st.integers(0, 20), st.integers(1, 5)
 
@@ -99,3 +99,27 @@ def test_a_chosen_window_computes_little_twice(height: int, width: int) -> None:
 def test_a_network_that_looks_far_keeps_half_of_a_window() -> None:
     height, width = choose_window(9000, 9000, 400)
     assert (height, width) == (1600, 1600)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.integers(1, 5000), st.integers(1, 5000), st.integers(0, 20), st.integers(1, 4), st.integers(1, 400))
+def test_windows_keep_to_a_budget_or_are_refused(
+    height: int, width: int, reach: int, multiple: int, megabytes: int
+) -> None:
+    height, width = height * multiple, width * multiple
+    budget = Budget(most_bytes=megabytes * 1e6, window_bytes=800, strip_bytes=27)
+    least = (2 * -(-reach // multiple) + 1) * multiple
+    low, narrow = min(least, height), min(least, width)
+    if low * (narrow * 800 + width * 27) > budget.most_bytes:
+        with pytest.raises(SettingError, match="allow more memory"):
+            tile_grid(height, width, reach, multiple=multiple, budget=budget)
+        return
+    grid = tile_grid(height, width, reach, multiple=multiple, budget=budget)
+    rows, columns = grid.window
+    assert rows * (columns * 800 + width * 27) <= budget.most_bytes
+    assert rows * columns <= max(WINDOW_PIXELS, (4 * (reach + multiple)) ** 2)
+
+
+def test_a_budget_that_is_large_enough_changes_nothing() -> None:
+    budget = Budget(most_bytes=1e9, window_bytes=800, strip_bytes=27)
+    assert tile_grid(3000, 4000, 7, budget=budget) == tile_grid(3000, 4000, 7)

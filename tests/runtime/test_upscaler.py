@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
@@ -221,3 +222,38 @@ def test_a_model_of_luma_enlarges_colour_images_too(tmp_path: Path) -> None:
     colour = np.random.default_rng(0).integers(0, 256, (5, 6, 3), dtype=np.uint8)
     assert np.array_equal(np.concatenate(list(upscale.strips(colour))), upscale(colour))
     assert upscale(colour).shape == (10, 12, 3)
+
+
+def test_a_closed_upscaler_refuses_and_closing_twice_does_no_harm() -> None:
+    with Upscaler("abpn-x3", threads=1) as upscale:
+        deep = upscale.for_16_bits()
+        assert upscale(np.zeros((2, 2, 3), np.uint8)).shape == (6, 6, 3)
+    upscale.close()
+    for closed in (upscale, deep):
+        with pytest.raises(SettingError, match="was closed; open it again"):
+            closed(np.zeros((2, 2, 3), np.uint8))
+
+
+def test_levels_are_not_rounded_and_only_taken_by_models_in_floating_point() -> None:
+    image = np.random.default_rng(0).uniform(0, 255, (20, 30, 3)).astype(np.float32)
+    upscale = Upscaler("abpn-x3-float", threads=1)
+    made = upscale(image)
+    assert made.dtype == np.float32
+    assert np.abs(made - np.rint(made)).max() > 0.3
+    assert np.abs(np.rint(made) - upscale(np.rint(image).astype(np.uint8))).mean() < 2
+    tiled = Upscaler("abpn-x3-float", threads=1, tile=17)(image)
+    assert np.abs(tiled - made).max() < 0.01
+    assert upscale(image[:, :, 0]).shape == (60, 90)
+    with pytest.raises(SettingError, match="needs to be uint8"):
+        Upscaler("abpn-x3", threads=1)(image)  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize("name", ["abpn-x3", "abpn-x3-float"])
+def test_several_threads_share_a_model_and_each_gets_its_own_image(name: str) -> None:
+    images = [np.random.default_rng(seed).integers(0, 256, (9 + seed, 21 - seed, 3), np.uint8) for seed in range(12)]
+    upscale = Upscaler(name, threads=1)
+    expected = [upscale(image) for image in images]
+    with ThreadPoolExecutor(6) as pool:
+        for _ in range(3):
+            for made, whole in zip(pool.map(upscale, images), expected, strict=True):
+                assert np.array_equal(made, whole)

@@ -21,7 +21,7 @@ from image.damaged_files import bad_files, good_files
 from mutations import mutated
 from pocketsr.errors import ImageFileError
 from pocketsr.graph import DepthToSpace, Graph, Value
-from pocketsr.image import FORMATS, read_image, writing
+from pocketsr.image import FORMATS, read_image, reading, writing
 from pocketsr.runtime import Backend, Session, Upscaler
 from pocketsr.runtime.backends.reference import ReferenceSession
 from pocketsr.runtime.photo import upscale_file
@@ -32,7 +32,7 @@ _MOST_BYTES = 3 << 30
 _LONGEST_SECONDS = 10
 #: Enough for every good file, and few enough that what passes is quick.
 _MOST_PIXELS = 1_000_000
-_STREAM_PIXELS = writing.STREAM_PIXELS
+_STREAM_PIXELS, _IN_BANDS = writing.STREAM_PIXELS, reading._IN_BANDS
 
 
 class Doubling(Backend):
@@ -69,6 +69,7 @@ def main(folder: Path, first: int, last: int, every: int) -> None:
         suffix = ".png" if number % 2 else sorted(FORMATS)[number // 2 % len(FORMATS)]
         source, target = folder / name, folder / f"made{suffix}"
         writing.STREAM_PIXELS = 0 if number % 3 else _STREAM_PIXELS
+        reading._IN_BANDS = 0 if number % 5 < 3 else _IN_BANDS
         source.write_bytes(data)
         (folder / "last").write_text(name)
         start = time.monotonic()

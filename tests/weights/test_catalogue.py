@@ -8,7 +8,7 @@ import pytest
 
 from pocketsr.errors import ModelFileError, UnknownNameError
 from pocketsr.weights import catalogue
-from pocketsr.weights.catalogue import Entry, read_catalogue
+from pocketsr.weights.catalogue import Entry, find, find_float, read_catalogue
 
 _TABLE = """
 [[entries]]
@@ -160,3 +160,10 @@ def test_what_is_no_catalogue_is_refused(tmp_path: Path, text: str, words: str) 
 def test_two_models_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="two models of one name"):
         read_catalogue(_catalogue(tmp_path, "abpn-x3", "abpn-x3"))
+
+
+def test_the_float_form_of_a_model_is_the_entry_of_its_name_with_float() -> None:
+    found = find_float(find("abpn-x3").path)
+    assert found == find("abpn-x3-float")
+    assert find_float(find("abpn-x3-float").path) is None
+    assert find_float(Path("abpn-x3.tflite")) is None, "a file of that name somewhere else is another"

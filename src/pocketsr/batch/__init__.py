@@ -11,7 +11,7 @@ from pocketsr.batch.journal import Journals
 from pocketsr.batch.locks import sweep
 from pocketsr.batch.names import Naming, check_inside, target_in
 from pocketsr.batch.shared import SharedUpscaler, Stopped
-from pocketsr.batch.sizes import image_size, pixels_held
+from pocketsr.batch.sizes import bytes_held, image_size, pixels_held
 from pocketsr.batch.sources import expand, list_tree
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "SharedUpscaler",
     "Stopped",
     "Work",
+    "bytes_held",
     "check_inside",
     "do_file",
     "expand",

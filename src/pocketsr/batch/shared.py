@@ -16,9 +16,12 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
+from typing import Any, cast
+
+import numpy.typing as npt
 
 from pocketsr.runtime import Progress, Upscaler
-from pocketsr.runtime.pixels import Pixels
+from pocketsr.runtime.pixels import Samples
 
 
 class Stopped(BaseException):
@@ -72,7 +75,7 @@ class SharedUpscaler:
         if self._is_stopped:
             raise Stopped
 
-    def strips(self, request: _Request) -> Iterator[Pixels]:
+    def strips(self, request: _Request) -> Iterator[npt.NDArray[Any]]:
         """Queue an image, and yield its strips as they come."""
         with self._changed:
             self._waiting.append(request)
@@ -110,7 +113,7 @@ class SharedUpscaler:
                 request.error, request.is_over = error, True
                 self._changed.notify_all()
 
-    def _hand_over(self, request: _Request, strip: Pixels) -> bool:
+    def _hand_over(self, request: _Request, strip: npt.NDArray[Any]) -> bool:
         """Wait until a strip is asked for and give it; return whether more are wanted."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_stopped or request.is_off or request.is_wanted)
@@ -131,9 +134,9 @@ class SharedUpscaler:
 class _Request:
     """One image for the network, and the strip that is on its way back. Guarded by the condition of the shared one."""
 
-    def __init__(self, upscaler: Upscaler, image: Pixels, on_progress: Progress | None) -> None:
+    def __init__(self, upscaler: Upscaler, image: npt.NDArray[Any], on_progress: Progress | None) -> None:
         self.upscaler, self.image, self.on_progress = upscaler, image, on_progress
-        self.strip: Pixels | None = None
+        self.strip: npt.NDArray[Any] | None = None
         self.error: BaseException | None = None
         self.is_wanted = self.is_off = self.is_over = False
 
@@ -146,8 +149,8 @@ class _Borrowed(Upscaler):
         self._shared, self._upscaler = shared, upscaler
         self.requests: list[_Request] = []
 
-    def strips(self, image: Pixels, *, on_progress: Progress | None = None) -> Iterator[Pixels]:
+    def strips(self, image: Samples, *, on_progress: Progress | None = None) -> Iterator[Samples]:
         """As of any upscaler, one image after the other."""
         request = _Request(self._upscaler, image, on_progress)
         self.requests.append(request)
-        return self._shared.strips(request)
+        return cast(Iterator[Samples], self._shared.strips(request))

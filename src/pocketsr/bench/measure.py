@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pocketsr.bench.contender import Contender, described
+from pocketsr.bench.contender import Asked, Contender, described
 from pocketsr.bench.latency import ROUNDS, WARM_UP, Timing, shares
 from pocketsr.bench.record import Measured, SizeFigures
 from pocketsr.bench.sizes import frames_per_second, input_size
+from pocketsr.errors import PocketsrError
 
 
 def measure(
@@ -18,6 +19,7 @@ def measure(
     rounds: int = ROUNDS,
     warm_up: int = WARM_UP,
     on_step: Callable[[str], None] = lambda _: None,
+    leaves_out: Callable[[Asked, PocketsrError], bool] = lambda *_: False,
 ) -> tuple[Measured, ...]:
     """Time contenders in turn at each size, then ask for memory, then compare pixels.
 
@@ -28,6 +30,7 @@ def measure(
         rounds: Parts that the runs are cut into; contenders take turns by them.
         warm_up: Frames before that are not.
         on_step: Told in words what comes next.
+        leaves_out: Told what cannot be loaded and why; says whether the others go on without it.
 
     Raises:
         SettingError: A size is none, or there are no runs.
@@ -35,10 +38,17 @@ def measure(
         MissingExtraError: A backend's package is not installed.
     """
     parts = shares(runs, rounds)
-    loaded = []
+    loaded, kept = [], []
     for contender in contenders:
         on_step(f"loading {contender.asked.label}")
-        loaded.append(contender.load())
+        try:
+            loaded.append(contender.load())
+        except PocketsrError as error:
+            if not leaves_out(contender.asked, error):
+                raise
+            continue
+        kept.append(contender)
+    contenders = kept
     figures: list[list[SizeFigures]] = [[] for _ in contenders]
     for text in sizes:
         firsts = []

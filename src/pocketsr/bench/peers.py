@@ -83,7 +83,8 @@ def open_peer(program: str, model: str, scale: int, threads: int) -> tuple[Work,
     except PocketsrError:
         raise
     except Exception as error:  # each program's errors have a base of their own
-        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
+        words = " ".join(str(error).split()) or type(error).__name__
+        reason = words.rpartition("error: ")[2][:200]  # before it OpenCV names places in its own source
         raise ModelFileError(f"{program} cannot run {path.name}: {reason}") from error
     found = made.shape[0] // _ASKED[0]
     if made.shape != (_ASKED[0] * found, _ASKED[1] * found, 3) or found < 1:

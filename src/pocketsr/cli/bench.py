@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import click
 if TYPE_CHECKING:
     from pocketsr.bench import Asked, Idleness, Machine, Measured, Record
     from pocketsr.bench.record import NodeTime, Prediction, Profile, Roofline
+    from pocketsr.errors import PocketsrError
 
 #: What ``--backend all`` looks for: the package of each backend that may be missing.
 _PACKAGES = {"litert": "ai_edge_litert", "openvino": "openvino", "onnxruntime": "onnxruntime"}
@@ -130,7 +131,7 @@ def command(
         counts = tuple(dict.fromkeys(one.threads for one in asked))
         with peers(_scale(models[0]), counts, peer_files, is_asked=with_peers) as others:
             idle = _watched(strict)
-            of_all = _measured([*asked, *others.asked], sizes, runs)
+            of_all = _measured([*asked, *others.asked], sizes, runs, leaves_out=others.leaves_out)
             results = tuple(others.named(one) for one in of_all)
         ours = of_all[: len(asked)]
         roofline = _roofline(ours) if has_roofline else None
@@ -259,7 +260,9 @@ def _watched(strict: bool) -> Idleness:
     return idle
 
 
-def _measured(asked: Sequence[Asked], sizes: Sequence[str], runs: int) -> tuple[Measured, ...]:
+def _measured(
+    asked: Sequence[Asked], sizes: Sequence[str], runs: int, *, leaves_out: Callable[[Asked, PocketsrError], bool]
+) -> tuple[Measured, ...]:
     import sys
 
     from pocketsr.bench import ProcessContender, measure
@@ -271,7 +274,8 @@ def _measured(asked: Sequence[Asked], sizes: Sequence[str], runs: int) -> tuple[
             worker = "pocketsr.gpu.torch_contender" if one.backend.startswith("torch") else "pocketsr.bench.worker"
             # One by one: those before a failure must be closed, too.
             opened.append(ProcessContender(one, worker=worker))
-        return measure(opened, sizes, runs=runs, on_step=lambda words: _step(words) if is_shown else None)
+        on_step: Callable[[str], None] = _step if is_shown else lambda _: None
+        return measure(opened, sizes, runs=runs, on_step=on_step, leaves_out=leaves_out)
     finally:
         for contender in opened:
             contender.close()

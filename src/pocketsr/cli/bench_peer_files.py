@@ -53,7 +53,8 @@ class _Luma:
 
     def conv(self, inputs: int, outputs: int, side: int) -> str:
         weights = self.constant((outputs, inputs, side, side)), self.constant((outputs,))
-        return self.node("Conv", self.name, *weights, pads=[side // 2] * 4)
+        # OpenCV 4 does not read the kernel's shape off the weights.
+        return self.node("Conv", self.name, *weights, kernel_shape=[side] * 2, pads=[side // 2] * 4)
 
     def write(self, path: Path, name: str) -> None:
         from onnx import TensorProto, helper
@@ -94,10 +95,15 @@ def write_fsrcnn(path: Path, scale: int, *, is_rewritten: bool) -> None:
         made.node("DepthToSpace", made.name, blocksize=scale, mode="CRD")
     else:
         weights = made.constant((56, 1, 9, 9)), made.constant((1,))
-        beyond = scale - 1  # what makes the output just ``scale`` times as large
         made.node(
-            "ConvTranspose", made.name, *weights, strides=[scale] * 2, pads=[4] * 4, output_padding=[beyond] * 2
-        )  # fmt: skip
+            "ConvTranspose",
+            made.name,
+            *weights,
+            kernel_shape=[9, 9],
+            strides=[scale] * 2,
+            pads=[4] * 4,
+            output_padding=[scale - 1] * 2,  # what makes the output just ``scale`` times as large
+        )
     made.write(path, "fsrcnn")
 
 

@@ -17,6 +17,7 @@ import click
 
 if TYPE_CHECKING:
     from pocketsr.bench import Asked, Measured
+    from pocketsr.errors import PocketsrError
 
 #: Program of a file by its ending.
 _PROGRAMS: Mapping[str, str] = {".pb": "opencv", ".onnx": "opencv", ".tflite": "opencv", ".param": "ncnn"}
@@ -35,7 +36,15 @@ class Peers:
 
     asked: tuple[Asked, ...]
     names: Mapping[str, str]
-    absent: Mapping[str, str]
+    absent: dict[str, str]
+
+    def leaves_out(self, asked: Asked, error: PocketsrError) -> bool:
+        """Whether a run goes on without it: a usual peer that its program, in this version, cannot run."""
+        name = self.names.get(asked.model)
+        if name is None:
+            return False
+        self.absent[f"{name} in {asked.backend}"] = str(error)
+        return True
 
     def named(self, measured: Measured) -> Measured:
         """Return a measurement with the peer's name, its program's version and a remark; ours as they are."""

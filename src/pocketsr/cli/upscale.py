@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pocketsr.cli.memory import Megabytes, Shares
 from pocketsr.cli.photo_options import make_settings, photo_options
 from pocketsr.errors import SettingError
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:  # so that --help loads no numpy
 
     from pocketsr.batch import Naming
     from pocketsr.runtime import Progress, Upscaler
+
+#: Pixels that images in work hold before another one is begun, where nobody says.
+_IN_WORK = 48_000_000
 
 #: The source that is no file. A file of that name is "./-", which is another object.
 _STDIN = Path("-")
@@ -55,6 +59,9 @@ _SOURCE = _Source(path_type=Path, readable=False)
 @click.option(
     "--tile", type=click.IntRange(min=0), default=0, help="Side of a tile in pixels; 0, the default, chooses."
 )
+@click.option(
+    "--memory", type=Megabytes(), help="Most that is taken, such as 500M or 2G: chooses tiles, and what is in work."
+)
 @click.option("--backend", help="What runs the model: litert, openvino, onnxruntime, reference  [default: auto].")
 @click.option("--fast", is_flag=True, help="Try OpenVINO beside LiteRT, take the quicker; int8 within two levels.")
 @click.option("--overwrite", is_flag=True, help="Replace outputs that are there.")
@@ -67,10 +74,8 @@ _SOURCE = _Source(path_type=Path, readable=False)
 @click.option(
     "--in-work",
     type=click.IntRange(min=1),
-    default=48,
-    show_default=True,
     metavar="MEGAPIXELS",
-    help="Begin no other image while those in work hold so much.",
+    help="Begin no other image while those in work hold so much  [default: 48, or by --memory].",
 )
 @click.option(
     "--max-pixels", type=click.IntRange(min=0), help="Refuse larger inputs; 0 for no limit  [default: 200000000]."
@@ -92,6 +97,7 @@ def command(
     tta: bool,
     threads: int | None,
     tile: int,
+    memory: int | None,
     backend: str | None,
     fast: bool,
     overwrite: bool,
@@ -99,7 +105,7 @@ def command(
     resume: bool,
     dry_run: bool,
     jobs: int,
-    in_work: int,
+    in_work: int | None,
     max_pixels: int | None,
     is_json: bool,
     quiet: bool,
@@ -118,6 +124,9 @@ def command(
         raise click.UsageError("the name of the output is empty; the folder you are in is '.'")
     if fast and backend is not None:
         raise click.UsageError("--fast chooses the backend by a trial; leave out --backend")
+    if tile and memory is not None:
+        raise click.UsageError("--memory chooses the tile; leave out --tile")
+    shares = None if memory is None else Shares(memory, photo["faithful"])
     # Imported here so that --help loads no numpy.
     from pocketsr.cli.upscale_video import upscale_video_instead
 
@@ -153,6 +162,7 @@ def command(
         backend=runner,
         threads=threads,
         tile=tile or None,
+        memory_mb=None if shares is None else shares.tiles_mb,
         tta=tta,
     )
     size = settings.target or Target(scale=models[0].scale)
@@ -160,6 +170,8 @@ def command(
     def enlarge(
         ready: Sequence[Upscaler], source: Path, target: Path, replace: bool, on_progress: Progress | None
     ) -> tuple[str, ...]:
+        if shares is not None:
+            shares.check(source, target, size)
         return upscale_file(
             ready,
             source,
@@ -198,7 +210,7 @@ def command(
         size=size,
         settings={"models": [_content(one) for one in models], "photo": repr(settings), "tta": tta},
         workers=jobs,
-        most_pixels=in_work * 1_000_000,
+        most_pixels=_most_pixels(in_work, shares),
         is_json=is_json,
         is_quiet=quiet,
     )
@@ -218,6 +230,12 @@ def _naming(pattern: str | None, suffix: str | None) -> Naming | None:
         raise SettingError(f"the suffix {suffix!r} is no part of a name; folders are made by --name")
     literal = suffix.replace("{", "{{").replace("}", "}}")
     return Naming("{stem}" + literal + ".{ext}")
+
+
+def _most_pixels(in_work: int | None, shares: Shares | None) -> int:
+    """Return how many pixels images in work may hold."""
+    allowed = [_IN_WORK if in_work is None else in_work * 1_000_000]
+    return min(allowed if shares is None else [*allowed, shares.most_pixels])
 
 
 def _content(upscaler: Upscaler) -> str:

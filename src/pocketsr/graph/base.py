@@ -222,6 +222,25 @@ class Graph:
         """Return (height, width) of the output for an input of that height and width."""
         return self.sizes(height, width)[self.output.name]
 
+    def live_bytes_per_pixel(self) -> float:
+        """Return how many bytes, for each pixel of the input, values take at once that are still to be used."""
+        sizes = self.sizes(_LARGE_ENOUGH, _LARGE_ENOUGH)
+        last = {value.name: number for number, op in enumerate(self.ops) for value in op.inputs}
+        last[self.output.name] = len(self.ops)
+
+        def size(value: Value) -> int:
+            return (
+                math.prod(sizes[value.name]) * value.channels * (4 if value.quantisation is None else 1 + value.is_wide)
+            )
+
+        live = {self.input.name: size(self.input)}
+        most = 0
+        for number, op in enumerate(self.ops):
+            live[op.output.name] = size(op.output)
+            most = max(most, sum(live.values()))
+            live = {name: held for name, held in live.items() if last.get(name, -1) > number}
+        return most / _LARGE_ENOUGH**2
+
     @property
     def scale(self) -> int:
         """Output height over input height."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pocketsr.errors import SettingError
 
 _Pixels = TypeVar("_Pixels", np.uint8, np.float32, np.float64)
+_Grey = TypeVar("_Grey", np.uint8, np.float32)
 
 
 def rgb_to_y(image: npt.NDArray[_Pixels], *, rounded: bool = True) -> npt.NDArray[np.float64]:
@@ -65,14 +66,14 @@ def rgb_to_luma(image: npt.NDArray[_Pixels]) -> npt.NDArray[np.float64]:
     return luma
 
 
-def rgb_to_grey(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return full-range luma as 8-bit grey. Three equal channels come back unchanged.
+def rgb_to_grey(image: npt.NDArray[_Grey]) -> npt.NDArray[_Grey]:
+    """Return full-range luma as grey. Three equal channels come back unchanged.
 
     Args:
-        image: uint8 ``(H, W, 3)`` RGB.
+        image: uint8 ``(H, W, 3)`` RGB, or float32, which is not rounded.
 
     Returns:
-        uint8 ``(H, W)``.
+        ``(H, W)`` of the same type.
 
     Raises:
         SettingError: The image does not have three channels.
@@ -81,8 +82,10 @@ def rgb_to_grey(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     [[7, 76]]
     """
     _check_rgb(image)
+    if image.dtype == np.float32:
+        return np.asarray(image @ np.array([0.299, 0.587, 0.114], np.float32))
     thousandths = image.astype(np.int32) @ np.array([299, 587, 114], np.int32)
-    return ((thousandths + 500) // 1000).astype(np.uint8)
+    return np.asarray(((thousandths + 500) // 1000).astype(image.dtype))
 
 
 def _check_rgb(image: npt.NDArray[_Pixels]) -> None:

@@ -1,4 +1,4 @@
-"""TIFF of 16 bits and of floating point in colour, which Pillow knows in grey only.
+"""TIFF of 16 and 32 bits and of floating point, most of which Pillow does not know, on any page of a file.
 
 To unpack a strip, a TIFF library needs to know how many bytes it holds and not what they mean. So a copy of the file
 says that it is twice as wide (four times for 32 bits) and has 8 bits a sample; Pillow undoes the compression, and the
@@ -6,37 +6,32 @@ bytes are put together here:
 
     W × H, 16 bits  ──tags changed──>  2W × H, 8 bits  ──Pillow──>  bytes  ──>  predictor undone  ──>  samples
 
-Writing goes the same way back. Knows nothing of photos or colour.
+Writing is in ``tiff_strips``. Knows nothing of photos or colour.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import io
+import itertools
 import struct
 from collections.abc import Iterator, Mapping
 from typing import IO, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, TiffImagePlugin
 
-_WIDTH, _BITS, _PHOTOMETRIC, _PLANAR, _PREDICTOR, _TILE_WIDTH, _KIND, _ORIENTATION = (
-    256,
-    258,
-    262,
-    284,
-    317,
-    322,
-    339,
-    274,
-)
+_WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _PLANAR, _PREDICTOR = 256, 257, 258, 262, 284, 317
+_TILE_WIDTH, _KIND, _ORIENTATION = 322, 339, 274
 _FLOAT = 3
 _ORDERS: Mapping[bytes, Literal["<", ">"]] = {b"II": "<", b"MM": ">"}
 #: What a sample is, by bits and kind.
 _DTYPES: Mapping[tuple[int, int], np.dtype[Any]] = {
     (16, 1): np.dtype(np.uint16),
+    (32, 1): np.dtype(np.uint32),
+    (16, _FLOAT): np.dtype(np.float16),
     (32, _FLOAT): np.dtype(np.float32),
+    (64, _FLOAT): np.dtype(np.float64),
 }
 #: struct codes of the whole-number types: byte, short, long, and BigTIFF's long8.
 _CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
@@ -58,7 +53,7 @@ class DeepTiff:
     Attributes:
         data: The file with its tags changed, for Pillow to open; it is ``itemsize`` times as wide.
         width: Columns of pixels.
-        dtype: What a sample is: uint16 or float32.
+        dtype: What a sample is: uint16, uint32, or floating point of 16, 32 or 64 bits.
         order: Byte order, ``"<"`` or ``">"``.
         predictor: 1, 2 or 3, as the standard counts them.
         has_planes: Each channel is stored by itself.
@@ -104,15 +99,21 @@ class DeepTiff:
         return samples.reshape(*shape, count)
 
 
-def open_deep_tiff(file: IO[bytes]) -> DeepTiff | None:
-    """Make the first picture of a TIFF of 16 bits or of 32-bit floating point readable for Pillow.
+def count_pages(file: IO[bytes], most: int | None = None) -> int:
+    """Return how many pages a TIFF has, at most so many; those behind a damaged place are not found."""
+    return len(list(itertools.islice(_directories(file), most)))
+
+
+def open_deep_tiff(file: IO[bytes], *, page: int = 0) -> DeepTiff | None:
+    """Make a picture of a TIFF of more than 8 bits or of floating point readable for Pillow.
 
     Args:
-        file: A TIFF, from its start.
+        file: A TIFF.
+        page: Which of its pictures, from 0.
 
     Returns:
-        What to open and how to read it; None where the file holds something else that only Pillow may know, such as
-        8 bits, inks, a palette, or half floats.
+        What to open and how to read it; None where the page holds something else that only Pillow may know, such as
+        8 bits, inks or a palette.
 
     Raises:
         ValueError: The file is damaged.
@@ -120,14 +121,13 @@ def open_deep_tiff(file: IO[bytes]) -> DeepTiff | None:
     Source:
         TIFF 6.0, §2 and §14 (differencing predictor); Adobe TIFF Technical Note 3 (floating point predictor); BigTIFF.
     """
-    file.seek(0)
-    data = bytearray(file.read())
-    order, fields = _directory(data)
+    order, _, _, _ = _form(file)
+    fields = dict(_fields(file, _directory(file, page)))
 
     def value(tag: int, default: int) -> int:
-        return _values(data, order, fields[tag])[0] if tag in fields else default
+        return _values(file, order, fields[tag])[0] if tag in fields else default
 
-    bits = set(_values(data, order, fields[_BITS])) if _BITS in fields else {1}
+    bits = set(_values(file, order, fields[_BITS])) if _BITS in fields else {1}
     kind = value(_KIND, 1)
     dtype = _DTYPES.get((max(bits), kind))
     if value(_PHOTOMETRIC, 0) not in (1, 2) or len(bits) > 1 or dtype is None:
@@ -135,6 +135,7 @@ def open_deep_tiff(file: IO[bytes]) -> DeepTiff | None:
     size, width, tile = dtype.itemsize, value(_WIDTH, 0), value(_TILE_WIDTH, 0)
     predictor, has_planes = value(_PREDICTOR, 1), value(_PLANAR, 1) == 2 and fields[_BITS].length > 1
     orientation = value(_ORIENTATION, 1)
+    data = page_first(file, page)
     changes = {_WIDTH: width * size, _TILE_WIDTH: tile * size, _BITS: 8, _PREDICTOR: 1, _KIND: 1, _ORIENTATION: 1}
     for tag, number in changes.items():
         if tag in fields:
@@ -144,89 +145,105 @@ def open_deep_tiff(file: IO[bytes]) -> DeepTiff | None:
     )
 
 
-def write_deep_tiff(file: IO[bytes], samples: npt.NDArray[np.uint16], options: Mapping[str, Any]) -> None:
-    """Write a TIFF of 16 bits a sample, packed by deflate.
+def page_size(file: IO[bytes]) -> tuple[int, int, int]:
+    """Return width, height and bits a sample of the first page, as its directory has them.
 
-    Args:
-        file: Open for writing in binary.
-        samples: uint16 ``(H, W)`` grey or ``(H, W, 2 | 3 | 4)``.
-        options: What Pillow's ``save`` takes for TIFF.
+    Raises:
+        ValueError: The file is damaged.
     """
-    samples = samples.reshape(*samples.shape[:2], -1)
-    height, width, channels = samples.shape
-    as_bytes = np.ascontiguousarray(samples.astype("<u2", copy=False)).view(np.uint8)
-    as_bytes = as_bytes.reshape(height, 2 * width, channels)
-    buffer = io.BytesIO()
-    image = Image.fromarray(as_bytes[:, :, 0] if channels == 1 else as_bytes)
-    image.save(buffer, "TIFF", **options)
-    data = bytearray(buffer.getvalue())
-    order, fields = _directory(data)
-    _patch(data, order, fields[_WIDTH], width)
-    _patch(data, order, fields[_BITS], 16)
-    file.write(data)
+    order, *_ = _form(file)
+    fields = dict(_fields(file, _directory(file, 0)))
+    if not {_WIDTH, _HEIGHT} <= fields.keys():
+        raise ValueError("its directory says no size")
+    width, height = (_values(file, order, fields[tag])[0] for tag in (_WIDTH, _HEIGHT))
+    return width, height, max(_values(file, order, fields[_BITS])) if _BITS in fields else 1
 
 
-def add_directories(data: bytes, directories: Mapping[int, Mapping[int, Any]]) -> bytes:
-    """Return a TIFF file with more directories in it, such as EXIF's, each under a tag of the first one.
+def page_first(file: IO[bytes], page: int) -> bytearray:
+    """Return a copy of a TIFF in which a page, counted from 0, is the first.
 
-    libtiff, by which Pillow compresses, cannot write them. The first directory is repeated behind the pixels, with more
-    entries; what it points at stays where it is.
-
-    Args:
-        data: A little-endian classic TIFF of one picture, as Pillow writes it.
-        directories: Tags and values as Pillow has them, by tag of the first directory.
+    Raises:
+        ValueError: There is no such page.
     """
-    made = bytearray(data)
-    (start,) = struct.unpack_from("<I", made, 4)
-    (count,) = struct.unpack_from("<H", made, start)
-    entries = [bytes(made[place : place + 12]) for place in range(start + 2, start + 2 + 12 * count, 12)]
-    for tag, values in directories.items():
-        made += bytes(len(made) % 2)
-        inner = TiffImagePlugin.ImageFileDirectory_v2()
-        for key, value in values.items():
-            if not isinstance(value, dict):  # a directory in a directory in a directory
-                inner[key] = value
-        entries.append(struct.pack("<HHII", tag, 4, 1, len(made)))
-        made += inner.tobytes(len(made))
-    made += bytes(len(made) % 2)
-    struct.pack_into("<I", made, 4, len(made))
-    entries.sort(key=lambda entry: struct.unpack_from("<H", entry))
-    made += struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
-    return bytes(made)
+    start = _directory(file, page)
+    order, word, _, pointer = _form(file)
+    file.seek(0)
+    data = bytearray(file.read())
+    struct.pack_into(order + word, data, pointer, start)
+    return data
 
 
-def _directory(data: bytearray) -> tuple[Literal["<", ">"], dict[int, _Field]]:
-    """Return the byte order and the fields of the first directory."""
+def _directory(file: IO[bytes], page: int) -> int:
+    start = next(itertools.islice(_directories(file), page, None), None)
+    if start is None:
+        raise ValueError("its directory is cut short")
+    return start
+
+
+def _unpack(file: IO[bytes], code: str, place: int) -> tuple[Any, ...]:
+    """Read numbers at a place of a file.
+
+    Raises:
+        struct.error: It ends before.
+    """
+    if place >= 2**62:  # no file is so long, and systems differ in what they say to it
+        raise struct.error(f"there is no place {place}")
+    file.seek(place)
+    return struct.unpack(code, file.read(struct.calcsize(code)))
+
+
+def _form(file: IO[bytes]) -> tuple[Literal["<", ">"], str, str, int]:
+    """Return byte order, the struct codes of a place and of a count of entries, and where the first place is named."""
+    file.seek(0)
+    order = _ORDERS[file.read(2)]
+    (version,) = _unpack(file, f"{order}H", 2)
+    return (order, "Q", "Q", 8) if version == 43 else (order, "I", "H", 4)
+
+
+def _directories(file: IO[bytes]) -> Iterator[int]:
+    """Yield where the directories of pages lie; ends at a place that is none, or that was there before."""
+    seen: set[int] = set()
+    with contextlib.suppress(struct.error, KeyError):
+        order, word, counted, pointer = _form(file)
+        while True:
+            (place,) = _unpack(file, order + word, pointer)
+            if place == 0 or place in seen:
+                return
+            (count,) = _unpack(file, order + counted, place)
+            seen.add(place)
+            yield place
+            pointer = place + struct.calcsize(f"={counted}") + count * (20 if word == "Q" else 12)
+
+
+def _fields(file: IO[bytes], start: int) -> Iterator[tuple[int, _Field]]:
+    order, word, counted, _ = _form(file)
+    is_big = word == "Q"
+    step = 20 if is_big else 12
+    (count,) = _unpack(file, order + counted, start)
+    entry = start + (8 if is_big else 2)
     try:
-        order = _ORDERS[bytes(data[:2])]
-        return order, dict(_fields(data, order))
-    except (struct.error, KeyError) as error:
+        for place in range(entry, entry + step * min(count, 65535), step):
+            tag, kind, number = _unpack(file, f"{order}HH{word}", place)
+            code = _CODES.get(kind)
+            if code is None:
+                continue
+            inline = place + (12 if is_big else 8)
+            fits = struct.calcsize(f"{order}{code}") * number <= (8 if is_big else 4)
+            values = inline if fits else _unpack(file, order + word, inline)[0]
+            yield tag, _Field(place, kind, number, values)
+    except struct.error as error:
         raise ValueError("its directory is cut short") from error
 
 
-def _fields(data: bytearray, order: str) -> Iterator[tuple[int, _Field]]:
-    (version,) = struct.unpack_from(f"{order}H", data, 2)
-    is_big = version == 43
-    word, step = ("Q", 20) if is_big else ("I", 12)
-    (start,) = struct.unpack_from(order + word, data, 8 if is_big else 4)
-    (count,) = struct.unpack_from(f"{order}{'Q' if is_big else 'H'}", data, start)
-    entry = start + (8 if is_big else 2)
-    for place in range(entry, entry + step * min(count, 65535), step):
-        tag, kind, number = struct.unpack_from(f"{order}HH{word}", data, place)
-        code = _CODES.get(kind)
-        if code is None:
-            continue
-        inline = place + (12 if is_big else 8)
-        fits = struct.calcsize(f"{order}{code}") * number <= (8 if is_big else 4)
-        values = inline if fits else struct.unpack_from(order + word, data, inline)[0]
-        yield tag, _Field(place, kind, number, values)
-
-
-def _values(data: bytearray, order: str, field: _Field) -> tuple[int, ...]:
-    if field.values + struct.calcsize(_CODES[field.kind]) > len(data) or field.length < 1:
-        raise ValueError("its directory points beyond its end")
+def _values(file: IO[bytes], order: str, field: _Field) -> tuple[int, ...]:
     # No tag that matters here has more values than an image has channels.
-    return struct.unpack_from(f"{order}{min(field.length, 64)}{_CODES[field.kind]}", data, field.values)
+    try:
+        values = _unpack(file, f"{order}{min(field.length, 64)}{_CODES[field.kind]}", field.values)
+    except (struct.error, OverflowError, OSError) as error:
+        raise ValueError("its directory points beyond its end") from error
+    if not values:
+        raise ValueError("its directory points at nothing")
+    return values
 
 
 def _patch(data: bytearray, order: str, field: _Field, value: int) -> None:

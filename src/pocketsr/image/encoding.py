@@ -72,8 +72,6 @@ def encoder_options(
             options = {"lossless": True, "exact": True, "quality": 75} if lossless else {"quality": quality}
         case "AVIF":
             options = {"quality": quality} if channels == "L" else {"quality": quality, "subsampling": "4:4:4"}
-        case "TIFF":
-            options = {"compression": "tiff_adobe_deflate"}
         case "HEIF":
             options = {"quality": quality, "chroma": 444}
         case "JXL":

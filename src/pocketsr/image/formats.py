@@ -26,6 +26,7 @@ class Format:
         has_soft_alpha: Pixels can be half transparent, and not only wholly so or not at all.
         has_grey: One channel of grey can be kept.
         largest_side: Pixels that height and width may have.
+        largest_area: Pixels that it may have in all; None for no limit but that.
         default_quality: 1 to 100; ``None`` where every file is lossless.
         can_be_lossless: Whether ``lossless=True`` can be honoured.
         has_16_bits: Samples of 16 bits can be kept.
@@ -40,6 +41,7 @@ class Format:
     has_alpha: bool
     has_grey: bool
     largest_side: int
+    largest_area: int | None = None
     default_quality: int | None = None
     can_be_lossless: bool = True
     has_soft_alpha: bool = True
@@ -111,7 +113,8 @@ _FORMATS = (
         reader=("PIL.AvifImagePlugin", "AvifImageFile"),
         has_alpha=True,
         has_grey=True,
-        largest_side=65536,
+        largest_side=32768,  # what libavif decodes; it writes 65,536
+        largest_area=16384**2,
         default_quality=90,
         can_be_lossless=False,
         has_many=True,

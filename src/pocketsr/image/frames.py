@@ -1,12 +1,14 @@
 """Files of several pictures: animations with their timing, and documents with their pages.
 
-All pictures are held at once, as Pillow's encoders want them so. Knows nothing of networks.
+All pictures of an animation are held at once, as Pillow's encoders want them so; pages are written one by one. Knows
+nothing of networks.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import io
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,11 +16,17 @@ import numpy as np
 from PIL import Image
 
 from pocketsr.errors import ImageFileError
-from pocketsr.image.encoding import encoder_options
+from pocketsr.image.chatter import without_chatter
+from pocketsr.image.deep_tiff import count_pages, open_deep_tiff, page_first
+from pocketsr.image.encoding import Channels, encoder_options
 from pocketsr.image.formats import Format, format_from_suffix
 from pocketsr.image.photo import Photo
 from pocketsr.image.reading import DEFAULT_MAX_PIXELS, decode_picture, from_file, refuse_too_large
-from pocketsr.image.writing import check_fits, file_bands, hard_alpha, replacing
+from pocketsr.image.tiff_strips import TiffPage, write_tiff
+from pocketsr.image.writing import check_fits, file_bands, file_channels, hard_alpha, refusing_in_words, replacing
+
+#: Pages of a TIFF that are read; a small file can claim to have any number.
+_MOST_PAGES = 10_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,7 +34,8 @@ class Frames:
     """Several pictures of one file.
 
     Attributes:
-        photos: In order, 8 bits a sample; of an animation each is whole, whatever the file stores of it.
+        photos: In order; of an animation each is whole, whatever the file stores of it, and has 8 bits a sample. Pages
+            are each of their own size, depth and channels.
         durations_ms: How long each is shown; empty for pages.
         loop: How often the animation runs, 0 for ever; None where the file does not say, which is once.
     """
@@ -66,11 +75,9 @@ def read_frames(path: Path | str, *, max_pixels: int | None = DEFAULT_MAX_PIXELS
 def _read(name: str, file: IO[bytes], kind: Format, max_pixels: int | None) -> Frames | None:
     if not kind.has_many:
         return None
-    try:
-        opened = kind.import_reader()(file, "")
-    except SyntaxError:  # Pillow does not know these samples; who reads the first picture may
-        return None
-    with opened as image:
+    if kind.name == "TIFF":
+        return _read_pages(name, file, kind, max_pixels)
+    with kind.import_reader()(file, "") as image:
         count = getattr(image, "n_frames", 1)
         # An APNG may begin with a picture for those who do not know APNG.
         first = 1 if kind.name == "PNG" and getattr(image, "default_image", False) else 0
@@ -80,18 +87,35 @@ def _read(name: str, file: IO[bytes], kind: Format, max_pixels: int | None) -> F
         for number in range(first, count):
             image.seek(number)
             pixels += image.size[0] * image.size[1]
-            if number == first and kind.name != "TIFF":  # the frames of an animation have one size
+            if number == first:  # the frames of an animation have one size
                 pixels *= count - first
             what = f"{image.size[0]}×{image.size[1]} in {count - first} pictures"
             refuse_too_large(name, what, pixels, max_pixels)
             photos.append(decode_picture(name, image, file))
             durations.append(float(image.info.get("duration", 0) or 0))
-            if kind.name != "TIFF":
-                pixels = 0
+            pixels = 0
         loop = image.info.get("loop")
-        if kind.name == "TIFF":
-            return Frames(photos=tuple(photos))
         return Frames(photos=tuple(photos), durations_ms=tuple(durations), loop=loop if isinstance(loop, int) else None)
+
+
+def _read_pages(name: str, file: IO[bytes], kind: Format, max_pixels: int | None) -> Frames | None:
+    """Read a TIFF page by page, each with all its bits."""
+    count = count_pages(file, _MOST_PAGES + 1)
+    if count < 2:
+        return None
+    if count > _MOST_PAGES:
+        raise ImageFileError(f"cannot read {name}: it has more than {_MOST_PAGES:,} pages; split it")
+    photos, pixels = [], 0
+    with without_chatter():
+        for number in range(count):
+            deep_tiff = open_deep_tiff(file, page=number)
+            data = page_first(file, number) if deep_tiff is None else deep_tiff.data
+            with kind.import_reader()(io.BytesIO(data), "") as image:
+                width = deep_tiff.width if deep_tiff else image.size[0]
+                pixels += width * image.size[1]
+                refuse_too_large(name, f"{width}×{image.size[1]} in {count} pictures", pixels, max_pixels)
+                photos.append(decode_picture(name, image, file, deep_tiff=deep_tiff, deep=True))
+    return Frames(photos=tuple(photos))
 
 
 def write_frames(
@@ -99,6 +123,7 @@ def write_frames(
     photos: Iterable[Photo],
     *,
     like: Frames,
+    pixels: int | None = None,
     quality: int | None = None,
     lossless: bool = False,
     overwrite: bool = False,
@@ -107,8 +132,10 @@ def write_frames(
 
     Args:
         path: In a format that holds several, as ``has_several`` tells.
-        photos: What to write, as many as ``like`` has; the metadata of the first is the file's.
-        like: Timing and loops.
+        photos: What to write, as many as ``like`` has. The metadata of the first is the file's; of TIFF, each page has
+            its own, and the next one is asked for only when the one before is written.
+        like: Timing and loops, and pictures that have the transparency and grey of those that come.
+        pixels: Of all pictures together, which decide how TIFF counts; None is those of ``like``.
         quality: As ``write_image``.
         lossless: As ``write_image``.
         overwrite: As ``write_image``.
@@ -122,16 +149,23 @@ def write_frames(
         ImageFileError: As ``write_image``.
     """
     kind = format_from_suffix(path)
+    if kind.name == "TIFF":
+        if pixels is None:
+            pixels = sum(photo.height * photo.width for photo in like.photos)
+        notes: list[str] = []
+        encoder_options(path, kind, "RGB", {}, quality, lossless)  # refuses what does not fit before any work
+        with replacing(path, overwrite=overwrite) as temporary, temporary.open("wb") as file, refusing_in_words(path):
+            write_tiff(file, _pages(path, kind, photos, quality, lossless, notes), most_pixels=pixels)
+        if like.durations_ms:
+            notes.append("the timing of the animation was left out: TIFF has pages")
+        return tuple(dict.fromkeys(notes))
     is_colour = not kind.has_grey or any(not photo.is_grey for photo in like.photos)
     has_alpha = any(photo.alpha is not None for photo in like.photos)
     channels = ("RGBA" if is_colour else "LA") if has_alpha else ("RGB" if is_colour else "L")
     first, *rest = photos
     check_fits(path, height=first.height, width=first.width)
     options, notes = encoder_options(path, kind, channels, first.carried, quality, lossless)  # type: ignore[arg-type]
-    if kind.name == "TIFF":
-        if options.pop("exif", b""):
-            notes.append("the EXIF data was left out: it is not written to TIFF of several pages")
-    elif like.durations_ms:
+    if like.durations_ms:
         options["duration"] = [round(duration) for duration in like.durations_ms]
         if like.loop is not None:
             options["loop"] = like.loop
@@ -143,11 +177,21 @@ def write_frames(
     images = [_as_image(photo, channels, is_hard=not kind.has_soft_alpha) for photo in (first, *rest)]
     with replacing(path, overwrite=overwrite) as temporary:
         kind.import_reader()
-        try:
+        with refusing_in_words(path):
             images[0].save(temporary, kind.name, save_all=True, append_images=images[1:], **options)
-        except (ValueError, RuntimeError, SyntaxError) as error:
-            raise ImageFileError(f"cannot write {path}: {kind.name} encoding failed ({error}); try PNG") from error
     return tuple(notes)
+
+
+def _pages(
+    path: Path, kind: Format, photos: Iterable[Photo], quality: int | None, lossless: bool, notes: list[str]
+) -> Iterator[TiffPage]:
+    for photo in photos:
+        check_fits(path, height=photo.height, width=photo.width)
+        channels: Channels = file_channels(kind, photo)
+        options, said = encoder_options(path, kind, channels, photo.carried, quality, lossless)
+        notes += said
+        bands = file_bands(photo.pixels, photo.alpha, channels, deep=photo.is_deep)
+        yield TiffPage(bands=[bands], height=photo.height, width=photo.width, options=options)
 
 
 def _as_image(photo: Photo, channels: Any, *, is_hard: bool) -> Image.Image:

@@ -28,7 +28,7 @@ class Photo:
             transparency.
         is_grey: The source held one channel of grey; the three channels of ``pixels`` are equal. Written as grey again
             by formats that can.
-        source_bits: Bits per sample of the source: 1, 8, 16, or 32 (floating point).
+        source_bits: Bits per sample of the source: 1, 8, 16, 32 or 64.
         carried: What is handed on to the output, each only where the file has it: ``exif`` (bytes, orientation reset to
             upright), ``icc_profile`` (bytes; sRGB where there is none), ``dpi`` (pixels per inch, horizontal and
             vertical), ``xmp`` and ``iptc`` (bytes), ``text`` (of PNG, by keyword), ``gamma`` and

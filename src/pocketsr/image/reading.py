@@ -2,9 +2,9 @@
 
     file -> format by content -> size check -> decode in bands of rows -> RGB + alpha -> upright
 
-Pixels leave Pillow band by band, so the peak is 7 bytes a pixel for an RGB photo (4 in Pillow, 3 in the result); a
-progressive JPEG adds libjpeg's coefficients while it decodes, and 16 bits take several times that. Knows nothing of
-networks or of writing.
+Pixels leave Pillow band by band, so the peak is 7 bytes a pixel for an RGB photo (4 in Pillow, 3 in the result), and 3
+for a large PNG, of which Pillow only gets bands; a progressive JPEG adds libjpeg's coefficients while it decodes, and
+16 bits take several times that. Knows nothing of networks or of writing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -22,19 +22,23 @@ from pocketsr.errors import DataError, ImageFileError, ImageTooLargeError, Missi
 from pocketsr.image.carried import exif_block, gather
 from pocketsr.image.chatter import without_chatter
 from pocketsr.image.decoding import decode
-from pocketsr.image.deep_tiff import DeepTiff, open_deep_tiff
+from pocketsr.image.deep_tiff import DeepTiff, count_pages, open_deep_tiff
 from pocketsr.image.ease import pillow_at_ease
 from pocketsr.image.exif import split_orientation, turn_upright
 from pocketsr.image.formats import FORMAT_NAMES, FORMATS, Format, format_from_content
 from pocketsr.image.jpeg_traces import quality_of_tables
 from pocketsr.image.paths import exists, is_folder
 from pocketsr.image.photo import Photo
+from pocketsr.image.png_bands import PngBands, open_png_bands
 
 #: Images with more pixels are refused unless the caller raises the limit: a small file can claim any size.
 DEFAULT_MAX_PIXELS = 200_000_000
 
+#: Pixels from which on a PNG is decoded in bands: a third of the memory, for the same time.
+_IN_BANDS = 1 << 22
+
 #: Pages of a TIFF that are counted.
-_MOST_PAGES = 100
+MOST_PAGES = 100
 
 _Made = TypeVar("_Made")
 
@@ -176,29 +180,18 @@ def _decode(name: str, file: IO[bytes], kind: Format, max_pixels: int | None, de
     with reader(io.BytesIO(deep_tiff.data) if deep_tiff else file, "") as image:
         width, height = deep_tiff.width if deep_tiff else image.size[0], image.size[1]
         refuse_too_large(name, f"{width}×{height}", width * height, max_pixels)
+        if kind.name == "PNG" and width * height >= _IN_BANDS and (png_bands := open_png_bands(file)) is not None:
+            with reader(io.BytesIO(png_bands.skeleton), "") as skeleton:
+                return decode_picture(name, skeleton, file, png_bands=png_bands)
+        file.seek(0)
         with without_chatter() if kind.name == "TIFF" else nullcontext():
             photo = decode_picture(name, image, file, deep_tiff=deep_tiff, deep=deep)
-        if (pictures := _count_pictures(image, kind)) > 1:  # last, as it turns Pillow to another page
-            words = f"{pictures}" if pictures < _MOST_PAGES else f"{pictures} or more"
+        pictures = count_pages(file, MOST_PAGES) if kind.name == "TIFF" else int(getattr(image, "n_frames", 1))
+        if pictures > 1:
+            words = f"{pictures}" if kind.name != "TIFF" or pictures < MOST_PAGES else f"{pictures} or more"
             note = f"only the first of {words} pictures in the file was read"
             photo = dataclasses.replace(photo, notes=(*photo.notes, note))
         return photo
-
-
-def _count_pictures(image: Image.Image, kind: Format) -> int:
-    """Return how many pictures a file has, at most ``_MOST_PAGES`` of a TIFF.
-
-    Pillow finds a TIFF's pages by going through them, each with a look at all before it, and stumbles over one that is
-    damaged; neither is the first page's business.
-    """
-    if kind.name != "TIFF":
-        return int(getattr(image, "n_frames", 1))
-    pages = 1
-    with suppress(Exception):
-        while pages < _MOST_PAGES:
-            image.seek(pages)
-            pages += 1
-    return pages
 
 
 def refuse_too_large(name: str, what: str, pixels: int, max_pixels: int | None) -> None:
@@ -211,10 +204,16 @@ def refuse_too_large(name: str, what: str, pixels: int, max_pixels: int | None) 
 
 
 def decode_picture(
-    name: str, image: Image.Image, file: IO[bytes], *, deep_tiff: DeepTiff | None = None, deep: bool = False
+    name: str,
+    image: Image.Image,
+    file: IO[bytes],
+    *,
+    deep_tiff: DeepTiff | None = None,
+    png_bands: PngBands | None = None,
+    deep: bool = False,
 ) -> Photo:
     """Return the picture at which an open file stands, upright and with what the file says about it."""
-    made = decode(image, file, deep_tiff=deep_tiff, deep=deep)
+    made = decode(image, file, deep_tiff=deep_tiff, deep=deep, png_bands=png_bands)
     if made is None:
         raise ImageFileError(
             f"cannot read {name}: samples of kind {image.mode!r} are not supported; convert it to 8- or 16-bit RGB"

@@ -34,7 +34,7 @@ def resize_strips(
     weights, indices = contributions(rows_in, height)
     held: list[npt.NDArray[np.float32]] = []
     first = count = 0  # of the rows held: the number of the first, and how many there are
-    source = iter(strips)
+    source = (strip[top : top + _ROWS] for strip in strips for top in range(0, len(strip), _ROWS))
     dtype: npt.DTypeLike = np.uint8
     for top in range(0, height, _ROWS):
         rows = slice(top, min(top + _ROWS, height))

@@ -8,13 +8,14 @@ Knows nothing of networks or of reading.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
 import secrets
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +23,13 @@ from PIL import Image
 
 from pocketsr.errors import ImageFileError, OutputExistsError, SettingError
 from pocketsr.image.colour import rgb_to_grey, to_8_bits
-from pocketsr.image.deep_tiff import add_directories, write_deep_tiff
 from pocketsr.image.ease import pillow_at_ease
-from pocketsr.image.encoding import Channels, encoder_options, tiff_exif
+from pocketsr.image.encoding import Channels, encoder_options
 from pocketsr.image.formats import Format, format_from_suffix
 from pocketsr.image.paths import exists, is_folder
 from pocketsr.image.photo import Photo, check_pixels
-from pocketsr.image.streaming import write_jpeg_bands, write_png_bands
+from pocketsr.image.streaming import deflate_strategy, write_jpeg_bands, write_png_bands
+from pocketsr.image.tiff_strips import write_tiff_bands
 
 #: Rows of an image as they are made: uint8 or uint16 pixels ``(rows, W, 3)`` and alpha ``(rows, W)`` or ``None``.
 Strip = tuple[npt.NDArray[Any], npt.NDArray[Any] | None]
@@ -50,9 +51,9 @@ def write_image(
 ) -> tuple[str, ...]:
     """Write a photo in the format that the file name ends in, with its metadata.
 
-    The peak is 4 bytes a pixel on top of the photo (1 for grey) for PNG, JPEG, TIFF and BMP, as Pillow keeps RGB in
-    four bytes; TIFF adds the size of the file, and WebP and AVIF encoders take several times as much. ``write_strips``
-    does with less.
+    The peak is 4 bytes a pixel on top of the photo (1 for grey) for PNG, JPEG and BMP, as Pillow keeps RGB in four
+    bytes; TIFF takes next to nothing, and WebP and AVIF encoders take several times as much. ``write_strips`` does with
+    less.
 
     Args:
         path: Ends in .png, .jpg, .jpeg, .webp, .avif, .tif, .tiff, .bmp or .gif; in .heic or .jxl where Pillow's plugin
@@ -90,9 +91,9 @@ def write_strips(
 ) -> tuple[str, ...]:
     """Write an image whose rows arrive in strips from top to bottom, without ever holding all of it where possible.
 
-    PNG and JPEG are encoded strip by strip once they are large: memory is that of a strip and its temporaries; so is
-    PNG of 16 bits always. Small ones, and TIFF, BMP, WebP and AVIF of any size, which Pillow cannot encode in pieces,
-    gather in 4 bytes a pixel first; TIFF of 16 bits takes several times that.
+    PNG and JPEG are encoded strip by strip once they are large: memory is that of a strip and its temporaries; so are
+    PNG of 16 bits and TIFF always. Small ones, and BMP, WebP, AVIF and GIF of any size, which Pillow cannot encode in
+    pieces, gather in 4 bytes a pixel first.
 
     Args:
         path: As ``write_image``.
@@ -135,6 +136,11 @@ def check_fits(path: Path, *, height: int, width: int) -> None:
             f"cannot write {path}: {kind.name} holds up to {kind.largest_side:,} pixels a side and the image is "
             f"{width:,}×{height:,}; write PNG instead"
         )
+    if kind.largest_area is not None and height * width > kind.largest_area:
+        raise ImageFileError(
+            f"cannot write {path}: {kind.name} holds up to {kind.largest_area:,} pixels and the image has "
+            f"{height * width:,}; write PNG instead"
+        )
 
 
 @contextmanager
@@ -168,7 +174,8 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def _channels(kind: Format, photo: Photo) -> Channels:
+def file_channels(kind: Format, photo: Photo) -> Channels:
+    """Return the channels that a file of a format has for a photo."""
     grey = photo.is_grey and kind.has_grey
     if photo.alpha is not None and kind.has_alpha:
         return "LA" if grey else "RGBA"
@@ -195,7 +202,7 @@ class _Job:
         if min(height, width) < 1:
             raise SettingError(f"an image has at least one pixel; {height}×{width} were announced")
         check_fits(path, height=height, width=width)
-        channels = _channels(kind, like)
+        channels = file_channels(kind, like)
         has_16_bits = like.is_deep and kind.has_16_bits
         options, notes = encoder_options(path, kind, channels, like.carried, quality, lossless)
         if like.is_deep and not has_16_bits:
@@ -204,12 +211,17 @@ class _Job:
 
 
 def _write(job: _Job, strips: Iterable[Strip], *, overwrite: bool, is_streamed: bool) -> tuple[str, ...]:
-    in_pieces = {"PNG": write_png_bands, "JPEG": write_jpeg_bands}.get(job.kind.name)
-    # Pillow writes no colour of 16 bits.
-    is_streamed = is_streamed or job.has_16_bits
+    writers: dict[str, Callable[..., None]] = {
+        "PNG": write_png_bands,
+        "JPEG": write_jpeg_bands,
+        "TIFF": functools.partial(write_tiff_bands, width=job.width),
+    }
+    in_pieces = writers.get(job.kind.name)
+    # Pillow writes no colour of 16 bits, and no TIFF of EXIF data and compression.
+    is_streamed = is_streamed or job.has_16_bits or job.kind.name == "TIFF"
     with replacing(job.path, overwrite=overwrite) as temporary:
         if in_pieces is not None and is_streamed:
-            with temporary.open("wb") as file, _refusing_in_words(job):
+            with temporary.open("wb") as file, refusing_in_words(job.path):
                 in_pieces(file, _bands(job, strips), height=job.height, options=job.options)
         else:
             _write_whole(temporary, job, strips)
@@ -218,46 +230,30 @@ def _write(job: _Job, strips: Iterable[Strip], *, overwrite: bool, is_streamed: 
 
 def _write_whole(temporary: Path, job: _Job, strips: Iterable[Strip]) -> None:
     """Gather the strips, and encode them in one go."""
-    if job.has_16_bits:
-        samples = np.concatenate(list(_bands(job, strips)))
-        with temporary.open("wb") as file, _refusing_in_words(job):
-            _save_tiff(file, samples, job.options)
-        return
     image = Image.new(job.channels, (job.width, job.height))
-    top = 0
+    options, top = dict(job.options), 0
     for band in _bands(job, strips):
+        if job.kind.name == "PNG":
+            # Runs for a photograph in colour; of the two the greater number.
+            options["compress_type"] = max(options.get("compress_type", 0), deflate_strategy(band))
         image.paste(Image.fromarray(band), (0, top))
         top += len(band)
-    with _CheckedFile(temporary.open("wb", buffering=0)) as file, _refusing_in_words(job):
-        if job.kind.name == "TIFF" and "exif" in job.options:
-            _save_tiff(file, image, job.options)
-        else:
-            job.kind.import_reader()
-            image.save(file, job.kind.name, **job.options)
+    with _CheckedFile(temporary.open("wb", buffering=0)) as file, refusing_in_words(job.path):
+        job.kind.import_reader()
+        image.save(file, job.kind.name, **options)
 
 
 @contextmanager
-def _refusing_in_words(job: _Job) -> Iterator[None]:
+def refusing_in_words(path: Path) -> Iterator[None]:
     """Turn what Pillow's encoders raise where metadata does not fit, or for no reason given, into one line."""
     try:
         with pillow_at_ease():  # AVIF's writer reads the EXIF data again
             yield
     except (ValueError, TypeError, RuntimeError, SyntaxError, OverflowError, struct.error) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ImageFileError(f"cannot write {job.path}: {job.kind.name} encoding failed ({reason}); try PNG") from error
-
-
-def _save_tiff(file: IO[bytes], image: Image.Image | npt.NDArray[np.uint16], options: Mapping[str, Any]) -> None:
-    """Write a TIFF of 16 bits, or with EXIF data: Pillow can do neither in colour and compressed."""
-    options = dict(options)
-    tags, directories = tiff_exif(options.pop("exif", b""))
-    options["tiffinfo"] = tags | options.get("tiffinfo", {})
-    buffer = io.BytesIO()
-    if isinstance(image, Image.Image):
-        image.save(buffer, "TIFF", **options)
-    else:
-        write_deep_tiff(buffer, image, options)
-    file.write(add_directories(buffer.getvalue(), directories))
+        raise ImageFileError(
+            f"cannot write {path}: {format_from_suffix(path).name} encoding failed ({reason}); try PNG"
+        ) from error
 
 
 class _CheckedFile(io.BufferedWriter):

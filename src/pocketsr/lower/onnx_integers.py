@@ -35,7 +35,7 @@ from pocketsr.graph import (
     SpaceToDepth,
     Value,
 )
-from pocketsr.lower.onnx_operators import Builder, write
+from pocketsr.lower.onnx_operators import Builder, conv_attributes, write
 
 #: What only moves bytes, whose operators take bytes as they take numbers.
 MOVERS = (Concat, Slice, DepthToSpace, SpaceToDepth, MirrorPad)
@@ -98,10 +98,7 @@ def _conv(op: Conv2D, builder: Builder, source: str, made: str) -> None:
             builder.constant(f"{name}/{word}_zero", np.zeros(len(steps), array.dtype)),
         ]
         constants.append(builder.node("DequantizeLinear", terms, f"{name}/{word}_number", axis=0))
-    top, left = (side // 2 if op.padding == "same" else 0 for side in op.weight.shape[1:3])
-    builder.activated(
-        "Conv", [source, *constants], made, op.activation, pads=[top, left, top, left], group=op.groups
-    )  # fmt: skip
+    builder.activated("Conv", [source, *constants], made, op.activation, **conv_attributes(op))
 
 
 def _number(value: Value, builder: Builder, known: dict[str, str]) -> str:

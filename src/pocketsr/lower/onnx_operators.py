@@ -95,9 +95,15 @@ def _conv(op: Conv2D, builder: Builder) -> None:
     name = op.output.name
     weight = builder.constant(f"{name}/weight", op.weight.transpose(0, 3, 1, 2))
     bias = builder.constant(f"{name}/bias", op.bias)
-    top, left = (side // 2 if op.padding == "same" else 0 for side in op.weight.shape[1:3])
     inputs = [op.inputs[0].name, weight, bias]
-    builder.activated("Conv", inputs, name, op.activation, pads=[top, left, top, left], group=op.groups)
+    builder.activated("Conv", inputs, name, op.activation, **conv_attributes(op))
+
+
+def conv_attributes(op: Conv2D) -> dict[str, Any]:
+    """Return a convolution's attributes; its kernel's shape is among them because OpenCV 4 reads it nowhere else."""
+    sides = [int(side) for side in op.weight.shape[1:3]]
+    top, left = (side // 2 if op.padding == "same" else 0 for side in sides)
+    return {"kernel_shape": sides, "pads": [top, left, top, left], "group": op.groups}
 
 
 def _add(op: Add, builder: Builder) -> None:

@@ -14,6 +14,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from pocketsr.errors import CheckpointError, UnknownNameError
@@ -33,7 +34,7 @@ class RunFacts:
         float_checkpoint: Result of the last float stage.
         integer_checkpoint: Result of the last integer stage; None where there is none.
         readings: Readings of the recipe that were laid over it.
-        hours: What its steps took by the curve, validations not counted; None where there is no curve.
+        hours: What its steps took at the curve's usual pace, validations and pauses not counted; None without a curve.
         curve: The curve's rows: stage, step, loss, learning rate and, at validations, PSNR in dB.
     """
 
@@ -164,14 +165,13 @@ def _rows(file: Path) -> list[dict[str, str]]:
 
 
 def _hours(rows: Sequence[dict[str, str]]) -> float | None:
-    """Return the time that steps took: each row says how fast those since the one before were."""
-    seconds, stage, before = 0.0, "", 0
+    """Return the time that steps took at the usual pace of their stage: a run that was paused is no longer one."""
+    paces: dict[str, list[float]] = {}
+    lengths: dict[str, int] = {}
     for row in rows:
-        before = before if row["stage"] == stage else 0
-        stage, step = row["stage"], int(row["step"])
-        if step > before and float(row["steps_per_second"]) > 0:
-            seconds += (step - before) / float(row["steps_per_second"])
-        before = step
+        paces.setdefault(row["stage"], []).append(float(row["steps_per_second"]))
+        lengths[row["stage"]] = max(lengths.get(row["stage"], 0), int(row["step"]))
+    seconds = sum(lengths[stage] / median(found) for stage, found in paces.items() if median(found) > 0)
     return round(seconds / 3600, 2) if rows else None
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from pocketsr.errors import SettingError
-from pocketsr.runtime.pixels import Pixels
+from pocketsr.runtime.pixels import Levels, Pixels, Samples
 from pocketsr.spec import ModelSpec
 
 #: More than any machine has use for. Runtimes below Python crash where the system refuses them a thread.
@@ -56,41 +56,52 @@ class Session(abc.ABC):
 
     Attributes:
         spec: What the file says about itself.
+        bytes_per_pixel: Memory for each pixel of an image in one piece, of the input: an estimate from above.
     """
+
+    #: What is taken where nothing better is known; networks of a phone need 600 to 1,000.
+    bytes_per_pixel: float = 4096
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
         self._lock = threading.Lock()
 
-    def __call__(self, batch: Pixels, *, out: Pixels | None = None) -> Pixels:
+    @property
+    def takes_levels(self) -> bool:
+        """Whether it takes pixels that were not rounded, and gives such back."""
+        return self.spec.precision == "float32"
+
+    def __call__(self, batch: Samples, *, out: Samples | None = None) -> Samples:
         """Upscale one image in one piece.
 
         Args:
-            batch: ``(1, H, W, C)`` with C = ``spec.channels``, H and W multiples of ``spec.size_multiple``.
+            batch: ``(1, H, W, C)`` with C = ``spec.channels``, H and W multiples of ``spec.size_multiple``; uint8, or
+                float32 levels of 0..255 where ``takes_levels``.
             out: ``(1, sH, sW, C)`` to write into, any strides; None makes a new array.
 
         Returns:
-            ``(1, sH, sW, C)``: ``out`` where it was given.
+            ``(1, sH, sW, C)`` of the same type: ``out`` where it was given.
 
         Raises:
             SettingError: The batch or ``out`` has another dtype or shape than that.
         """
         shape = self._output_shape(batch)
         if out is None:
-            out = np.empty(shape, np.uint8)
-        elif out.shape != shape or out.dtype != np.uint8:
-            raise SettingError(f"the output needs to be uint8 {shape}, not {out.dtype} {out.shape}")
+            out = np.empty_like(batch, order="C", subok=False, shape=shape)
+        elif out.shape != shape or out.dtype != batch.dtype:
+            raise SettingError(f"the output needs to be {batch.dtype} {shape}, not {out.dtype} {out.shape}")
         with self._lock:
             self._run(batch, out)
         return out
 
     @abc.abstractmethod
-    def _run(self, batch: Pixels, out: Pixels) -> None:
-        """Fill ``out`` from ``batch``; both are checked."""
+    def _run(self, batch: Pixels | Levels, out: Pixels | Levels) -> None:
+        """Fill ``out`` from ``batch``; both are checked, and of one type."""
 
-    def _output_shape(self, batch: Pixels) -> tuple[int, int, int, int]:
+    def _output_shape(self, batch: Pixels | Levels) -> tuple[int, int, int, int]:
         spec = self.spec
-        if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[0] != 1 or batch.shape[3] != spec.channels:
+        is_known = batch.dtype == np.uint8 or (batch.dtype == np.float32 and self.takes_levels)
+        if not is_known or batch.ndim != 4 or batch.shape[0] != 1 or batch.shape[3] != spec.channels:
             raise SettingError(
                 f"model {spec.name!r} takes uint8 (1, H, W, {spec.channels}), not {batch.dtype} {batch.shape}"
             )

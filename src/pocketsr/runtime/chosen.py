@@ -20,6 +20,7 @@ def open_models(
     backend: str | Backend = "litert",
     threads: int | None = None,
     tile: int | None = None,
+    memory_mb: int | None = None,
     tta: bool = False,
     prefers_luma: bool = False,
 ) -> tuple[Upscaler, ...]:
@@ -34,6 +35,7 @@ def open_models(
         backend: As ``Upscaler``.
         threads: As ``Upscaler``.
         tile: As ``Upscaler``.
+        memory_mb: As ``Upscaler``, of each.
         prefers_luma: Take the catalogue's models that know luma only, where it has one of the scale.
         tta: As ``Upscaler``.
 
@@ -47,7 +49,9 @@ def open_models(
     """
     names: list[str | os.PathLike[str]]
     names = [model] if model is not None else [*choose_names(target, style, prefers_luma=prefers_luma)]
-    return tuple(Upscaler(name, backend=backend, threads=threads, tile=tile, tta=tta) for name in names)
+    return tuple(
+        Upscaler(name, backend=backend, threads=threads, tile=tile, memory_mb=memory_mb, tta=tta) for name in names
+    )
 
 
 def choose_names(target: Target | None, style: Asked | None, *, prefers_luma: bool = False) -> tuple[str, ...]:

@@ -1,4 +1,9 @@
-"""Samples of 16 bits through a model of 8: the network's detail, on the exact samples.
+"""Samples of 16 bits made larger: by the float32 form of a model as they are, or by one of 8 bits in two passes.
+
+    samples ──> levels in float32 ──> network in float32 ──> 16 bits
+
+That is exact, and what the models that come along do. A model that has no such form is an 8-bit one; then it is its
+detail on the exact samples:
 
     samples ──> 8 bits, rounded in two ways ──> network, twice ──> mean ─┐
                         └────────────> mean ──> bicubic ──────────────(−)┴─> detail ──> calmed ─┐
@@ -17,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pocketsr.image import resize_bicubic
-from pocketsr.runtime.tiling import spans
+from pocketsr.runtime.tiling import Span, spans
 from pocketsr.runtime.upscaler import Progress, Upscaler
 
 Samples = npt.NDArray[np.uint16]
@@ -30,6 +35,8 @@ _CALM_LEVELS, _LIVELY_LEVELS = 1.5, 3.0
 _BICUBIC_REACH, _CALM_REACH = 3, 1
 #: Pixels of the result that are worked on at once; their temporaries take some 60 bytes each.
 _SLAB_PIXELS = 1 << 20
+#: The same in float32, where they take some 30.
+_FLOAT_SLAB_PIXELS = 1 << 21
 #: Steps of 16 bits in one level of 8.
 _LEVEL = 257
 
@@ -38,21 +45,35 @@ def deep_strips(upscaler: Upscaler, image: Samples, *, on_progress: Progress | N
     """Upscale samples of 16 bits strip by strip, from top to bottom.
 
     Args:
-        upscaler: A model of any kind.
+        upscaler: A model of any kind; its float32 form is taken where it has one.
         image: uint16 ``(H, W, 3)`` RGB or ``(H, W)`` grey, white being 65535.
         on_progress: Called after every pass over a part with (passes done, passes in all).
 
     Yields:
         uint16 ``(h, sW, 3)`` or ``(h, sW)``.
     """
-    height, width = image.shape[:2]
+    upscaler = upscaler.for_16_bits()
+    run = _in_float if upscaler.takes_levels else _in_two_passes
+    yield from run(upscaler, image, on_progress)
+
+
+def _in_float(upscaler: Upscaler, image: Samples, on_progress: Progress | None) -> Iterator[Samples]:
+    """Run a model of float32 on the samples themselves."""
     scale = upscaler.scale
-    field = upscaler.spec.receptive_field
-    reach = 0 if field is None else max(field, _BICUBIC_REACH) + _CALM_REACH + 1
-    rows = max(1, _SLAB_PIXELS // (width * scale * scale))
-    # A network that looks at the whole image gets it whole, and so does one that counts rows in multiples.
-    is_whole = field is None or upscaler.spec.size_multiple > 1
-    parts = spans(height, height if is_whole else rows + 2 * reach, reach)
+    parts = _parts(upscaler, image, _FLOAT_SLAB_PIXELS, upscaler.spec.receptive_field or 0)
+    for number, part in enumerate(parts, 1):
+        made = upscaler(np.divide(image[part.start : part.stop], _LEVEL, dtype=np.float32))
+        first = (part.keep_start - part.start) * scale
+        kept = made[first : first + (part.keep_stop - part.keep_start) * scale]
+        yield np.asarray(np.rint(kept * np.float32(_LEVEL)).astype(np.uint16))
+        if on_progress is not None:
+            on_progress(number, len(parts))
+
+
+def _in_two_passes(upscaler: Upscaler, image: Samples, on_progress: Progress | None) -> Iterator[Samples]:
+    scale = upscaler.scale
+    reach = max(upscaler.spec.receptive_field or 0, _BICUBIC_REACH) + _CALM_REACH + 1
+    parts = _parts(upscaler, image, _SLAB_PIXELS, reach)
     done = 0
     for part in parts:
         slab = image[part.start : part.stop]
@@ -65,6 +86,18 @@ def deep_strips(upscaler: Upscaler, image: Samples, *, on_progress: Progress | N
         made = _joined(slab, passes, scale)
         first = (part.keep_start - part.start) * scale
         yield made[first : first + (part.keep_stop - part.keep_start) * scale]
+
+
+def _parts(upscaler: Upscaler, image: Samples, most_pixels: int, reach: int) -> tuple[Span, ...]:
+    """Return the rows that are worked on at once.
+
+    A network that looks at the whole image gets it whole, and so does one that counts rows in multiples.
+    """
+    height, width = image.shape[:2]
+    if upscaler.spec.receptive_field is None or upscaler.spec.size_multiple > 1:
+        return spans(height, height, 0)
+    rows = max(1, most_pixels // (width * upscaler.scale**2))
+    return spans(height, rows + 2 * reach, reach)
 
 
 def _rounded_two_ways(slab: Samples) -> Iterator[npt.NDArray[np.uint8]]:

@@ -10,14 +10,12 @@ Takes eight times as long. Knows nothing of backends.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 
+from pocketsr.runtime.pixels import Samples
 from pocketsr.runtime.tiling import spans
-
-Pixels: TypeAlias = npt.NDArray[np.uint8]
 
 #: Pixels of the result that are worked on at once; sums and orientations take some 12 bytes each.
 _SLAB_PIXELS = 1 << 22
@@ -26,18 +24,20 @@ ORIENTATIONS = tuple((turns, is_mirrored) for turns in (0, 2, 1, 3) for is_mirro
 
 
 def ensemble_strips(
-    upscale: Callable[[Pixels], Pixels],
-    image: Pixels,
+    upscale: Callable[[Samples], Samples],
+    image: Samples,
     *,
     scale: int,
     reach: int | None,
     on_progress: Callable[[int, int], None] | None = None,
-) -> Iterator[Pixels]:
+) -> Iterator[Samples]:
     """Upscale an image strip by strip, each pixel the mean over eight orientations, halves up.
+
+    Float32 is not rounded.
 
     Args:
         upscale: uint8 ``(h, w)`` or ``(h, w, C)`` to ``(s·h, s·w)`` or ``(s·h, s·w, C)``.
-        image: uint8 ``(H, W)`` or ``(H, W, C)``.
+        image: uint8 or float32 ``(H, W)`` or ``(H, W, C)``.
         scale: s.
         reach: Pixels that an output pixel looks at beyond its own; None is the whole image.
         on_progress: Called after every orientation of every slab with (those done, those in all).
@@ -51,22 +51,26 @@ def ensemble_strips(
     slabs = spans(height, height if reach is None else rows + 2 * margin, margin)
     for number, slab in enumerate(slabs):
         window = image[slab.start : slab.stop]
-        total = np.full((len(window) * scale, width * scale, *image.shape[2:]), len(ORIENTATIONS) // 2, np.uint16)
+        shape = len(window) * scale, width * scale, *image.shape[2:]
+        is_whole = image.dtype == np.uint8
+        total = np.full(shape, len(ORIENTATIONS) // 2, np.uint16) if is_whole else np.zeros(shape, np.float32)
         for index, (turns, is_mirrored) in enumerate(ORIENTATIONS, 1):
-            total += turned_back(upscale(turned(window, turns, is_mirrored)), turns, is_mirrored)
+            made = upscale(cast(Samples, turned(window, turns, is_mirrored)))
+            total += turned_back(made, turns, is_mirrored)
             if on_progress is not None:
                 on_progress(number * len(ORIENTATIONS) + index, len(slabs) * len(ORIENTATIONS))
         first = (slab.keep_start - slab.start) * scale
         kept = total[first : first + (slab.keep_stop - slab.keep_start) * scale]
-        yield (kept // len(ORIENTATIONS)).astype(np.uint8)
+        mean = (kept // len(ORIENTATIONS)).astype(np.uint8) if is_whole else kept / np.float32(len(ORIENTATIONS))
+        yield cast(Samples, mean)
 
 
-def turned(image: Pixels, turns: int, is_mirrored: bool) -> Pixels:
+def turned(image: Samples, turns: int, is_mirrored: bool) -> Samples:
     """Return an image mirrored left to right, where asked for, and then turned left by quarters."""
-    return np.ascontiguousarray(np.rot90(image[:, ::-1] if is_mirrored else image, turns))
+    return cast(Samples, np.ascontiguousarray(np.rot90(image[:, ::-1] if is_mirrored else image, turns)))
 
 
-def turned_back(image: Pixels, turns: int, is_mirrored: bool) -> Pixels:
+def turned_back(image: Samples, turns: int, is_mirrored: bool) -> Samples:
     """Undo ``turned``.
 
     >>> image = np.arange(6, dtype=np.uint8).reshape(2, 3)
@@ -74,4 +78,4 @@ def turned_back(image: Pixels, turns: int, is_mirrored: bool) -> Pixels:
     True
     """
     upright = np.rot90(image, -turns)
-    return upright[:, ::-1] if is_mirrored else upright
+    return cast(Samples, upright[:, ::-1] if is_mirrored else upright)

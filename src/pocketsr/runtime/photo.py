@@ -9,6 +9,7 @@ The enlarged photo is never held here: strips go to the encoder as they are made
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from pocketsr.image import (
     Frames,
     Photo,
     Strip,
+    format_of,
     has_several,
     read_frames,
     read_image,
@@ -108,7 +110,8 @@ def upscale_file(
         raise OutputExistsError(f"{target} is the input itself; choose another output")
     if exists(target) and not overwrite:  # said before a large image is decoded; the writer looks again
         raise OutputExistsError(f"{target} is there already; add --overwrite to replace it")
-    if has_several(target) and (frames := read_frames(source, max_pixels=max_pixels)) is not None:
+    frames = read_frames(source, max_pixels=max_pixels) if has_several(target) else None
+    if frames is not None and (frames.durations_ms or format_of(target) == "TIFF"):  # pages are no animation
         return _write_all(models, frames, target, settings=settings, overwrite=overwrite, on_progress=on_progress)
     photo = read_image(source, max_pixels=max_pixels, deep=True)
     return write_upscaled(models, photo, target, settings=settings, overwrite=overwrite, on_progress=on_progress)
@@ -166,17 +169,26 @@ def _write_all(
     """Upscale an animation, or a document of several pages."""
     enlarger = _enlarger(models, settings)
     enlarger.settle(frames.photos[0])
-    made = []
-    for number, photo in enumerate(frames.photos, 1):
-        made.append(enlarged(enlarger, photo, is_stripped=settings.is_stripped))
-        if on_progress is not None:
-            on_progress(number, len(frames.photos))
+
+    def made() -> Iterator[Photo]:
+        for number, photo in enumerate(frames.photos, 1):
+            yield enlarged(enlarger, photo, is_stripped=settings.is_stripped)
+            if on_progress is not None:
+                on_progress(number, len(frames.photos))
+
+    pixels = sum(math.prod(enlarger.size(photo.height, photo.width)) for photo in frames.photos)
     said = [*(note for photo in frames.photos for note in photo.notes), enlarger.choice(frames.photos[0])]
     notes = tuple(filter(None, dict.fromkeys(said)))
     has_quality = takes_quality(target)
     quality = settings.quality if has_quality else None
     return notes + write_frames(
-        target, made, like=frames, quality=quality, lossless=settings.lossless, overwrite=overwrite
+        target,
+        made(),
+        like=frames,
+        pixels=pixels,
+        quality=quality,
+        lossless=settings.lossless,
+        overwrite=overwrite,
     )
 
 

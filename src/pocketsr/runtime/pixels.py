@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,10 @@ import numpy.typing as npt
 from pocketsr.errors import ModelFileError
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
+#: Pixels that were not rounded: float32, 0 for black and 255 for white.
+Levels: TypeAlias = npt.NDArray[np.float32]
+#: Either of the two, where what comes back is what was given.
+Samples = TypeVar("Samples", bound=npt.NDArray[Any])
 
 #: Flips a byte between 0..255 and −128..127: in two's complement, q = value − 128 is the value with its top bit turned.
 _SIGN_BIT = np.uint8(0x80)
@@ -42,11 +46,11 @@ class PixelForm:
         if self.dtype not in ("float32", "int8", "uint8"):
             raise ModelFileError(f"an image of {self.dtype} is not known; float32, int8 and uint8 are")
 
-    def encode(self, pixels: Pixels, out: npt.NDArray[Any]) -> None:
+    def encode(self, pixels: Pixels | Levels, out: npt.NDArray[Any]) -> None:
         """Write pixels as the model's numbers.
 
         Args:
-            pixels: uint8 of any shape.
+            pixels: uint8 of any shape; for a form of float32 levels, too.
             out: Of the form's dtype and the same shape, filled.
 
         >>> numbers = np.empty(3, np.int8)
@@ -59,18 +63,18 @@ class PixelForm:
         elif self._is_pixel:
             np.copyto(out, pixels)
         elif self.dtype != "float32":
-            np.take(self._numbers, pixels, out=out)
+            np.take(self._numbers, np.asarray(pixels, np.uint8), out=out)
         elif self.white == 255:
             out[...] = pixels
         else:
             np.multiply(pixels, np.float32(self.white / 255), out=out)
 
-    def decode(self, numbers: npt.NDArray[Any], out: Pixels) -> None:
+    def decode(self, numbers: npt.NDArray[Any], out: Pixels | Levels) -> None:
         """Write the model's numbers as pixels: rounded half to even in float32, then clipped.
 
         Args:
             numbers: Of the form's dtype and any shape; not changed.
-            out: uint8 of the same shape, filled.
+            out: uint8 of the same shape, filled; for a form of float32 levels, too, which are clipped and not rounded.
 
         >>> pixels = np.empty(4, np.uint8)
         >>> PixelForm("float32").decode(np.array([-3, 0.5, 1.5, 300], np.float32), pixels)
@@ -83,6 +87,8 @@ class PixelForm:
             np.copyto(out, numbers)
         elif self.dtype != "float32":
             out[...] = self._pixels[numbers.view(np.uint8)]
+        elif out.dtype == np.float32:
+            np.clip(np.multiply(numbers, np.float32(255 / self.white)), 0, 255, out=out)
         else:
             out[...] = _rounded(np.multiply(numbers, np.float32(255 / self.white)))
 

@@ -114,7 +114,9 @@ def spans(length: int, window: int, reach: int, *, multiple: int = 1) -> tuple[S
     )
 
 
-def tile_grid(height: int, width: int, reach: int, *, tile: int | None = None, multiple: int = 1) -> Grid:
+def tile_grid(
+    height: int, width: int, reach: int, *, tile: int | None = None, multiple: int = 1, budget: Budget | None = None
+) -> Grid:
     """Lay windows over an image.
 
     Args:
@@ -123,14 +125,20 @@ def tile_grid(height: int, width: int, reach: int, *, tile: int | None = None, m
         reach: The network's receptive field: pixels beyond its own that an output pixel looks at.
         tile: Longest side of a window, its overlap included; None chooses.
         multiple: The network's size multiple.
+        budget: Memory that a window may take, where none is chosen by ``tile``.
 
     Raises:
-        SettingError: As ``spans``.
+        SettingError: As ``spans``, or the budget is too small for any window.
 
     >>> len(tile_grid(360, 640, 7)), len(tile_grid(3000, 4000, 7))
     (1, 54)
     """
-    window_height, window_width = (tile, tile) if tile is not None else choose_window(height, width, reach, multiple)
+    if tile is not None:
+        window_height, window_width = tile, tile
+    else:
+        window_height, window_width = choose_window(height, width, reach, multiple)
+        if budget is not None:
+            window_height, window_width = budget.shrunk((window_height, window_width), (height, width), reach, multiple)
     return Grid(
         spans(height, window_height, reach, multiple=multiple), spans(width, window_width, reach, multiple=multiple)
     )
@@ -151,6 +159,59 @@ def choose_window(height: int, width: int, reach: int, multiple: int = 1) -> tup
     if width < side:
         return side * side // width, width
     return side, side
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Budget:
+    """Memory for one window and for the strip of the output that a row of windows makes.
+
+    Attributes:
+        most_bytes: What both may take together.
+        window_bytes: What a pixel of a window takes.
+        strip_bytes: What the output of one input pixel takes.
+    """
+
+    most_bytes: float
+    window_bytes: float
+    strip_bytes: float
+
+    def shrunk(self, window: tuple[int, int], size: tuple[int, int], reach: int, multiple: int) -> tuple[int, int]:
+        """Return height and width of a window of which the image's takes no more than that, as large as can be.
+
+        Args:
+            window: The one that would be taken otherwise.
+            size: Rows and columns of the image.
+            reach: As ``tile_grid``.
+            multiple: As ``tile_grid``.
+
+        Raises:
+            SettingError: The smallest window takes more.
+
+        >>> Budget(most_bytes=2e8, window_bytes=800, strip_bytes=27).shrunk((512, 512), (3000, 4000), 7, 1)
+        (437, 437)
+        """
+        height, columns = (min(sides) for sides in zip(window, size, strict=True))
+        row = size[1] * self.strip_bytes
+        if height * (columns * self.window_bytes + row) <= self.most_bytes:
+            return window
+        # A square, of which the sides are cut that the window does not have: side² · window_bytes + side · row.
+        root = math.hypot(row, 2 * math.sqrt(self.window_bytes * self.most_bytes))
+        side = int((root - row) / (2 * self.window_bytes))
+        if height < side:
+            columns = int((self.most_bytes / height - row) / self.window_bytes)
+        elif columns < side:
+            height = int(self.most_bytes / (columns * self.window_bytes + row))
+        else:
+            height = columns = side
+        least = (2 * -(-reach // multiple) + 1) * multiple
+        low, narrow = min(least, size[0]), min(least, size[1])
+        if height < low or columns < narrow:
+            needed = math.ceil(low * (narrow * self.window_bytes + row) / 1e6)
+            raise SettingError(
+                f"tiles of this model need {needed} MB at the least for an image {size[1]} pixels wide; "
+                f"{self.most_bytes / 1e6:g} MB are given to them: allow more memory"
+            )
+        return height, columns
 
 
 def _divided(number: int, divisor: int) -> int:

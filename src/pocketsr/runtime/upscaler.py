@@ -9,21 +9,27 @@ in int8, to rounding in float. Knows nothing of image files.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeAlias
+from types import TracebackType
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from pocketsr.errors import SettingError
 from pocketsr.image import enlarge_by_luma
 from pocketsr.runtime.backend import Backend, Session, checked_threads
 from pocketsr.runtime.backends import find_backend
 from pocketsr.runtime.ensemble import ensemble_strips
-from pocketsr.runtime.pixels import Pixels
-from pocketsr.runtime.tiling import Grid, Span, tile_grid
+from pocketsr.runtime.pixels import Samples
+from pocketsr.runtime.tiling import Budget, Grid, Span, tile_grid
 from pocketsr.spec import ModelSpec
-from pocketsr.weights import DEFAULT_MODEL, Style, find
+from pocketsr.weights import DEFAULT_MODEL, Style, find, find_float
+
+#: Sizes of tiles that a backend keeps ready: of one image all are the same, of a folder they are not.
+_SIZES_KEPT = 2
 
 #: Called after every tile with (tiles done, tiles in all).
 Progress: TypeAlias = Callable[[int, int], None]
@@ -56,11 +62,17 @@ def _looked_up(model: str | os.PathLike[str]) -> tuple[Path, Style]:
 class Upscaler:
     """A model ready to make images larger. Calls from several threads share it and take turns.
 
+    Use it as a context, or ``close`` it, to let go of its memory at a certain time; that is not needed otherwise.
+
     Attributes:
         path: The model file.
         threads: Processor threads it runs on.
         spec: What the model file says about itself.
         style: What kind of input the catalogue says it is for.
+
+    >>> with Upscaler("abpn-x3", threads=1) as upscale:
+    ...     upscale(np.zeros((4, 6, 3), np.uint8)).shape
+    (12, 18, 3)
     """
 
     def __init__(
@@ -70,6 +82,7 @@ class Upscaler:
         backend: str | Backend = "auto",
         threads: int | None = None,
         tile: int | None = None,
+        memory_mb: int | None = None,
         tta: bool = False,
     ) -> None:
         """Open a model.
@@ -81,21 +94,32 @@ class Upscaler:
             threads: Processor threads; None takes the cores this process may use.
             tile: Longest side of a tile in low-resolution pixels, its overlap included; None chooses one that keeps
                 memory near 130 MB for a small network. The result does not depend on it.
+            memory_mb: Megabytes (10^6 bytes) that tiles and the strips they make may take, beside the image itself and
+                the process; tiles are made smaller where the usual ones would take more. None is no limit.
             tta: Test-time augmentation: give the mean over the eight orientations of each image, halves up. Better by
                 a little, eight times as slow.
 
         Raises:
             UnknownNameError: No model or backend has that name.
             ModelFileError: The model file is missing, damaged, or not ours.
-            SettingError: ``threads`` is below 1, or ``tile`` too small for the model.
+            SettingError: ``threads`` or ``memory_mb`` is below 1, ``tile`` is too small for the model, or it is given
+                with ``memory_mb``.
             MissingExtraError: The backend's package is not installed.
         """
         runner = find_backend(backend) if isinstance(backend, str) else backend
         self.path, self.style = _looked_up(model)
         self.threads, self._tta = checked_threads(threads), tta
-        self._session: Session = runner.load(self.path, threads=self.threads)
-        self.spec: ModelSpec = self._session.spec
-        self._runner, self._tile = runner, tile
+        self._opened: Session | None = runner.load(self.path, threads=self.threads)
+        self.spec: ModelSpec = self._opened.spec
+        self._runner, self._tile, self._memory_mb = runner, tile, memory_mb
+        if memory_mb is not None and (memory_mb < 1 or tile is not None):
+            raise SettingError(
+                f"memory_mb chooses the tile and needs to be 1 or more; {memory_mb} and tile {tile} came"
+            )
+        self._float = _FloatForm(
+            self.path,
+            lambda path: Upscaler(path, backend=runner, threads=threads, tile=tile, memory_mb=memory_mb, tta=tta),
+        )
         if tile is not None and self.spec.receptive_field is not None:
             # Refuse a tile that is too small now, and not at the first image that needs more than one.
             self._grid(self.spec.size_multiple * (tile + 1), self.spec.size_multiple)
@@ -104,6 +128,30 @@ class Upscaler:
     def scale(self) -> int:
         """Output height over input height."""
         return self.spec.scale
+
+    @property
+    def takes_levels(self) -> bool:
+        """Whether it takes colours that were not rounded to 8 bits, and gives such back: float32, 0..255."""
+        return self.spec.channels != 1 and self._session.takes_levels
+
+    def for_16_bits(self) -> Upscaler:
+        """Return what enlarges images of 16 bits best: the same network in float32 where the catalogue has it.
+
+        It is opened at the first call; the upscaler itself is returned where it computes in float32 already, where its
+        file is none of the catalogue's, or where that has no such form.
+        """
+        return self if self.takes_levels else self._float.get() or self
+
+    def close(self) -> None:
+        """Let go of the model. What is under way is finished; what comes after that is refused. Twice does no harm."""
+        self._opened = None
+        self._float.close()
+
+    def __enter__(self) -> Upscaler:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
 
     def twin(self, threads: int, *, tile: int | None = None) -> Upscaler:
         """Open the same model once more, so that two threads need not take turns.
@@ -115,49 +163,53 @@ class Upscaler:
         Raises:
             PocketsrError: As opening it.
         """
-        return Upscaler(self.path, backend=self._runner, threads=threads, tile=self._tile or tile, tta=self._tta)
+        tile = None if self._memory_mb is not None else self._tile or tile
+        return Upscaler(
+            self.path, backend=self._runner, threads=threads, tile=tile, memory_mb=self._memory_mb, tta=self._tta
+        )
 
-    def __call__(self, image: Pixels, *, out: Pixels | None = None, on_progress: Progress | None = None) -> Pixels:
+    def __call__(self, image: Samples, *, out: Samples | None = None, on_progress: Progress | None = None) -> Samples:
         """Upscale one image.
 
         Args:
             image: uint8 ``(H, W, 3)`` RGB or ``(H, W)`` grey, any size. Grey is run as colour and returned as its luma,
                 so it gets no tint. A model that knows luma only gets the luma of a colour image; its colour is
-                enlarged by bicubic.
-            out: uint8 of the output's shape to write into, any strides, as the plane of a video's frame; None makes a
-                new array.
+                enlarged by bicubic. Where the model ``takes_levels``, float32 of 0..255, too.
+            out: Of the image's type and the output's shape to write into, any strides, as the plane of a video's frame;
+                None makes a new array.
             on_progress: Called after every tile with (tiles done, tiles in all).
 
         Returns:
-            uint8 ``(sH, sW, 3)`` or ``(sH, sW)``: ``out`` where it was given. Where the model wants sides in multiples
-            of a number, the image is continued with its last row and column, and the result cropped.
+            ``(sH, sW, 3)`` or ``(sH, sW)`` of the same type: ``out`` where it was given. Where the model wants sides in
+            multiples of a number, the image is continued with its last row and column, and the result cropped.
 
         Raises:
-            SettingError: Another dtype or shape than that, or an image without pixels.
+            SettingError: Another dtype or shape than that, an image without pixels, or the upscaler is closed.
         """
         if self._needs_luma(image):
-            made = enlarge_by_luma(image, self.scale, lambda luma: self(luma, on_progress=on_progress))
+            # No colours of float32 come here, so that it is of the type of the image.
+            luma_made = enlarge_by_luma(image, self.scale, lambda luma: self(luma, on_progress=on_progress))
             if out is None:
-                return made
-            np.copyto(out, made)
+                return luma_made  # type: ignore[return-value]
+            np.copyto(out, luma_made)
             return out
         if not self._tta:
             return self._once(image, out, on_progress)
-        output = _Work(self, image, on_progress).output(out)
+        output = _Work(self, image, on_progress).output(image, out)
         first = 0
         for strip in self._ensemble(image, on_progress):
             output[first : first + len(strip)] = strip
             first += len(strip)
         return output
 
-    def _once(self, image: Pixels, out: Pixels | None = None, on_progress: Progress | None = None) -> Pixels:
+    def _once(self, image: Samples, out: Samples | None = None, on_progress: Progress | None = None) -> Samples:
         work = _Work(self, image, on_progress)
-        output = work.output(out)
+        output = work.output(image, out)
         for rows in work.grid.rows:
             work.fill(rows, output[work.kept(rows)])
         return output
 
-    def strips(self, image: Pixels, *, on_progress: Progress | None = None) -> Iterator[Pixels]:
+    def strips(self, image: Samples, *, on_progress: Progress | None = None) -> Iterator[Samples]:
         """Upscale one image strip by strip, from top to bottom, for outputs too large to hold.
 
         Args:
@@ -165,8 +217,8 @@ class Upscaler:
             on_progress: As for a call.
 
         Yields:
-            uint8 ``(h, sW, 3)`` or ``(h, sW)``, full width, of several heights: one above the other, they are what a
-            call returns. A strip is a new array each time.
+            ``(h, sW, 3)`` or ``(h, sW)`` of the image's type, full width, of several heights: one above the other, they
+            are what a call returns. A strip is a new array each time.
 
         Raises:
             SettingError: As for a call, at the first strip.
@@ -180,35 +232,75 @@ class Upscaler:
         work = _Work(self, image, on_progress)
         for rows in work.grid.rows:
             kept = work.kept(rows)
-            strip = np.empty((kept.stop - kept.start, *work.output_shape[1:]), np.uint8)
+            strip = np.empty_like(image, order="C", subok=False, shape=(kept.stop - kept.start, *work.output_shape[1:]))
             work.fill(rows, strip)
             yield strip
 
-    def _ensemble(self, image: Pixels, on_progress: Progress | None) -> Iterator[Pixels]:
+    @property
+    def _session(self) -> Session:
+        if self._opened is None:
+            raise SettingError(f"the model {self.spec.name} was closed; open it again to enlarge more")
+        return self._opened
+
+    def _ensemble(self, image: Samples, on_progress: Progress | None) -> Iterator[Samples]:
         _Work(self, image, None)  # refuses what a call refuses
         # A network that counts pixels in multiples gets images whole: it is the whole that is continued to a multiple.
         reach = None if self.spec.size_multiple > 1 else self.spec.receptive_field
         return ensemble_strips(self._once, image, scale=self.scale, reach=reach, on_progress=on_progress)
 
-    def _needs_luma(self, image: Pixels) -> bool:
+    def _needs_luma(self, image: npt.NDArray[Any]) -> bool:
         """Whether the model knows brightness only and the image has colour."""
         return self.spec.channels == 1 and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
 
-    def _grid(self, height: int, width: int) -> Grid:
+    def _grid(self, height: int, width: int, bytes_per_sample: int = 1) -> Grid:
         spec = self.spec
         if spec.receptive_field is None:
             if self._tile is not None and self._tile < max(height, width):
                 raise SettingError(f"{spec.name} looks at the whole image and cannot be run in tiles; leave tile out")
             return tile_grid(height, width, 0, tile=max(height, width), multiple=spec.size_multiple)
-        return tile_grid(height, width, spec.receptive_field, tile=self._tile, multiple=spec.size_multiple)
+        budget = None
+        if self._memory_mb is not None:
+            budget = Budget(
+                most_bytes=self._memory_mb * 1e6 / _SIZES_KEPT,
+                window_bytes=self._session.bytes_per_pixel,
+                strip_bytes=spec.scale**2 * spec.channels * bytes_per_sample,
+            )
+        return tile_grid(
+            height, width, spec.receptive_field, tile=self._tile, multiple=spec.size_multiple, budget=budget
+        )
+
+
+class _FloatForm:
+    """The float32 form of a model of the catalogue: opened once, when it is first asked for, whoever asks."""
+
+    def __init__(self, path: Path, open_file: Callable[[Path], Upscaler]) -> None:
+        self._path, self._open_file = path, open_file
+        self._lock = threading.Lock()
+        self._upscaler: Upscaler | None = None
+
+    def get(self) -> Upscaler | None:
+        """Return it; None where there is none."""
+        with self._lock:
+            if self._upscaler is None and (entry := find_float(self._path)) is not None:
+                entry.verify()
+                self._upscaler = self._open_file(entry.path)
+            return self._upscaler
+
+    def close(self) -> None:
+        """Close it if it was opened."""
+        with self._lock:
+            if self._upscaler is not None:
+                self._upscaler.close()
+                self._upscaler = None
 
 
 class _Work:
     """One image on its way through an upscaler."""
 
-    def __init__(self, upscaler: Upscaler, image: Pixels, on_progress: Progress | None) -> None:
+    def __init__(self, upscaler: Upscaler, image: npt.NDArray[Any], on_progress: Progress | None) -> None:
         spec = upscaler.spec
-        if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != spec.channels):
+        is_known = image.dtype == np.uint8 or (image.dtype == np.float32 and upscaler.takes_levels)
+        if not is_known or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != spec.channels):
             raise SettingError(
                 f"an image needs to be uint8 (H, W, {spec.channels}) or (H, W), not {image.dtype} {image.shape}"
             )
@@ -218,22 +310,27 @@ class _Work:
         self._size = image.shape[:2]
         self._is_grey = image.ndim == 2
         self._image = _continued(image, spec.size_multiple)
-        self.grid = upscaler._grid(*self._image.shape[:2])
+        height, width = self._image.shape[:2]
+        self.grid = upscaler._grid(height, width, image.itemsize)
         self.output_shape = (image.shape[0] * spec.scale, image.shape[1] * spec.scale, *image.shape[2:])
         self._on_progress, self._done = on_progress, 0
 
-    def output(self, given: Pixels | None) -> Pixels:
+    def output(self, image: Samples, given: Samples | None) -> Samples:
         """Return an array for the whole output: a new one, or what was given, which has to fit."""
-        output = np.empty(self.output_shape, np.uint8) if given is None else given
-        if output.shape != self.output_shape or output.dtype != np.uint8:
-            raise SettingError(f"the output needs to be uint8 {self.output_shape}, not {output.dtype} {output.shape}")
-        return output
+        if given is None:
+            made: Samples = np.empty_like(image, order="C", subok=False, shape=self.output_shape)
+            return made
+        if given.shape != self.output_shape or given.dtype != image.dtype:
+            raise SettingError(
+                f"the output needs to be {image.dtype} {self.output_shape}, not {given.dtype} {given.shape}"
+            )
+        return given
 
     def kept(self, rows: Span) -> slice:
         """Return the rows of the output that a row of tiles makes."""
         return self._kept(rows, 0)
 
-    def fill(self, rows: Span, strip: Pixels) -> None:
+    def fill(self, rows: Span, strip: npt.NDArray[Any]) -> None:
         """Run one row of tiles and write what they keep; ``strip`` is those rows of the output."""
         height, width = (side * self._scale for side in self.grid.window)
         for columns in self.grid.columns:
@@ -261,19 +358,19 @@ class _Work:
         kept, start = self._kept(span, axis), span.start * self._scale
         return slice(kept.start - start, kept.stop - start)
 
-    def _as_batch(self, window: Pixels) -> Pixels:
+    def _as_batch(self, window: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if self._is_grey:
             window = np.broadcast_to(window[:, :, None], (*window.shape, self._channels))
         return window[None]
 
 
-def _as_grey(result: Pixels) -> Pixels:
+def _as_grey(result: npt.NDArray[Any]) -> npt.NDArray[Any]:
     from pocketsr.image import rgb_to_grey
 
     return rgb_to_grey(result)
 
 
-def _continued(image: Pixels, multiple: int) -> Pixels:
+def _continued(image: npt.NDArray[Any], multiple: int) -> npt.NDArray[Any]:
     """Repeat the last row and column until both sides are multiples of a number; the image itself where they are."""
     height, width = image.shape[:2]
     below, beside = -height % multiple, -width % multiple

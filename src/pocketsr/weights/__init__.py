@@ -13,6 +13,7 @@ from pocketsr.weights.catalogue import (
     defaults,
     entries,
     find,
+    find_float,
 )
 
 __all__ = [
@@ -33,5 +34,6 @@ __all__ = [
     "defaults",
     "entries",
     "find",
+    "find_float",
     "read_card",
 ]

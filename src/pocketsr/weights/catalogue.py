@@ -179,6 +179,25 @@ def find(name: str) -> Entry:
     raise UnknownNameError.among("model", name, {*(entry.name for entry in entries()), *bank_names()})
 
 
+def find_float(path: Path) -> Entry | None:
+    """Return the float32 form of a model of the catalogue: the entry of its name with ``-float``.
+
+    Args:
+        path: The file of the model.
+
+    Returns:
+        None where the file is none of the catalogue's, is in float32 itself, or has no such form.
+
+    >>> find_float(find("abpn-x3").path).name
+    'abpn-x3-float'
+    """
+    name = next((entry.name for entry in entries() if entry.path == path), None)
+    if name is None:
+        return None
+    forms = (entry for entry in entries() if entry.name == f"{name}-float" and entry.precision == "float32")
+    return next(forms, None)
+
+
 def defaults(style: Style = "clean", *, channels: int | None = None) -> Mapping[int, Entry]:
     """Return the model that is taken for each scale where none is named.
 

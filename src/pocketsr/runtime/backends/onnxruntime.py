@@ -21,7 +21,7 @@ import numpy as np
 
 from pocketsr.errors import MissingExtraError, ModelFileError
 from pocketsr.runtime.backend import Backend, Session, checked_threads
-from pocketsr.runtime.pixels import PixelForm, Pixels
+from pocketsr.runtime.pixels import Levels, PixelForm, Pixels
 from pocketsr.spec import ModelSpec
 
 #: Key of the description in the metadata of our files: that of a ``.tflite``.
@@ -97,7 +97,12 @@ class ONNXRuntimeSession(Session):
         self._path, self._runtime = path, runtime
         self._form = _BYTES if runtime.get_inputs()[0].type == _UINT8 else PixelForm("float32", spec.value_range)
 
-    def _run(self, batch: Pixels, out: Pixels) -> None:
+    @property
+    def takes_levels(self) -> bool:
+        """Whether its ends are of floating point."""
+        return self._form.dtype == "float32"
+
+    def _run(self, batch: Pixels | Levels, out: Pixels | Levels) -> None:
         numbers = np.empty(batch.shape, self._form.dtype)
         self._form.encode(batch, numbers)
         made = _run_on(self._runtime, self._path, numbers.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)

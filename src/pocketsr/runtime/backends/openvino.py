@@ -13,7 +13,7 @@ from typing import Any
 
 from pocketsr.errors import MissingExtraError, ModelFileError
 from pocketsr.runtime.backend import Backend, Session, checked_threads
-from pocketsr.runtime.pixels import PixelForm, Pixels
+from pocketsr.runtime.pixels import Levels, PixelForm, Pixels
 from pocketsr.spec import ModelSpec
 
 #: Input sizes kept ready: a landscape and a portrait format are what a folder of photographs needs.
@@ -69,7 +69,7 @@ class OpenVINOSession(Session):
         self._input, self._output = forms
         self._requests: OrderedDict[tuple[int, int], Any] = OrderedDict()
 
-    def _run(self, batch: Pixels, out: Pixels) -> None:
+    def _run(self, batch: Pixels | Levels, out: Pixels | Levels) -> None:
         height, width = batch.shape[1:3]
         try:
             request = self._request(height, width)

@@ -13,7 +13,7 @@ import numpy as np
 from pocketsr.graph.base import Graph, Value
 from pocketsr.graph.reference import execute
 from pocketsr.runtime.backend import Backend, Session, checked_threads
-from pocketsr.runtime.pixels import PixelForm, Pixels
+from pocketsr.runtime.pixels import Levels, PixelForm, Pixels
 from pocketsr.spec import ModelSpec
 
 
@@ -44,7 +44,7 @@ class ReferenceSession(Session):
         super().__init__(spec)
         self._graph = graph
 
-    def _run(self, batch: Pixels, out: Pixels) -> None:
+    def _run(self, batch: Pixels | Levels, out: Pixels | Levels) -> None:
         numbers = np.empty(batch.shape, np.int8 if self._graph.is_integer else np.float32)
         self._form(self._graph.input).encode(batch, numbers)
         with np.errstate(over="ignore", invalid="ignore"):  # as other runtimes do, and no network's business
