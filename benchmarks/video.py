@@ -172,7 +172,9 @@ def main() -> None:
         raise SystemExit(f"{given.folder} needs to hold {', '.join(clip.name for clip in clips)}")
     parts = given.part or ["speed", "reuse", "memory"]
     results: dict[str, Any] = dict(record.read("video") or {}) if given.part else {}
-    results = {key: results[key] for key in ("speed", "reuse", "memory") if key in results}
+    results = {key: results[key] for key in ("speed", "reuse", "memory", "commits") if key in results}
+    commit = record.circumstances()["commit"]
+    results["commits"] = {**results.get("commits", {}), **dict.fromkeys(parts, commit)}
     results |= {"load_before": round(os.getloadavg()[0], 2), "cores": len(os.sched_getaffinity(0)), "av": version("av")}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
