@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pocketsr.compress import quantise
-from pocketsr.compress.rounding import compensated
+from pocketsr.compress.rounding import _moments, compensated
 from pocketsr.graph import Conv2D, Graph, execute
 from pocketsr.lower import trace
 from pocketsr.networks import build
@@ -64,6 +64,21 @@ def test_int8_is_nearer_to_float_than_with_weights_rounded_each_by_itself(name: 
         made = execute(graph, (images(1)[0][None].astype(np.int16) - 128).astype(np.int8)).astype(np.float32) + 128
         error[rounding] = float(np.abs(made - np.clip(exact, 0, 255))[:, 8:-8, 8:-8].mean())
     assert error["compensated"] < 0.8 * error["nearest"]
+
+
+@pytest.mark.parametrize("name", ["scsrn", "abpn", "carn-m"])
+def test_biases_take_the_whole_mean_of_what_weights_err(name: str) -> None:
+    graph = graph_of(name)
+    moments = _moments(graph, images())
+    for before, after in zip(convolutions(graph), convolutions(compensated(graph, images())), strict=True):
+        outputs = len(before.weight) // before.groups
+        for group, moment in enumerate(moments[before.output.name]):
+            own = slice(group * outputs, (group + 1) * outputs)
+            weight = (after.weight - before.weight)[own].reshape(outputs, -1)
+            error = np.concatenate([weight, (after.bias - before.bias)[own, None]], axis=1).astype(np.float64)
+            mean, square = error @ moment[:, -1], np.einsum("oi,ij,oj->o", error, moment, error)
+            usual = np.sqrt(square / moment[-1, -1])
+            assert (np.abs(mean / moment[-1, -1]) <= 0.01 * usual + 1e-5).all(), before.output.name
 
 
 def test_inputs_that_are_never_seen_and_layers_of_nothing_are_rounded_as_ever() -> None:

@@ -28,8 +28,11 @@ from pocketsr.graph.reference import execute_all
 
 #: Images that are looked at, of all those given, and places of each.
 _IMAGES, _PLACES = 24, 2000
-#: Added to the energy of every input, as a share of their average: keeps the inverse tame where inputs are alike.
+#: Added to the energy of every input, as a share of their average: keeps the inverse tame where inputs are alike. Not to
+#: that of the bias: its one is small beside pixels, and damped as they are it would give back next to nothing.
 _DAMPING = 0.01
+#: So much every energy is at least, for inputs that are never seen.
+_LEAST = 1e-12
 _HIGHEST = 127
 
 
@@ -104,7 +107,8 @@ def _rounded(weight: Array, bias: Array, moment: Array) -> tuple[Array, Array]:
     """Round ``(O, K)`` weights for inputs of that second moment ``(K + 1, K + 1)``; return them and ``(O,)`` biases."""
     energy = np.diagonal(moment)[:-1]
     order = np.append(np.argsort(-energy, kind="stable"), len(energy))  # the bias last
-    moment = moment[np.ix_(order, order)] + np.eye(len(order)) * max(_DAMPING * energy.mean(), 1e-12)
+    damping = np.append(np.full(len(energy), max(_DAMPING * energy.mean(), _LEAST)), _LEAST)
+    moment = moment[np.ix_(order, order)] + np.diag(damping)
     factor = np.linalg.cholesky(np.linalg.inv(moment)).T
     largest = np.abs(weight).max(axis=1)
     step = np.where(largest > 0, largest, 1) / _HIGHEST
