@@ -72,6 +72,14 @@ def test_what_is_not_here_is_refused_in_one_line(saved: Path, tmp_path: Path) ->
     missing.close()
 
 
+def test_a_device_of_several_is_told_by_its_number(saved: Path) -> None:
+    contender = TorchContender(
+        Asked(model=str(saved), backend=backend_name("cuda:1", "fp16", "channels-last"), threads=1)
+    )
+    with pytest.raises(SettingError, match="there is no cuda:1 here"):
+        contender.load()
+
+
 def test_a_luma_network_is_sent_to_model_files(tmp_path: Path) -> None:
     path = tmp_path / "espcn.safetensors"
     save_network(build("espcn", {"scale": 2}), path, name="espcn", options={"scale": 2})

@@ -148,6 +148,7 @@ def test_the_bank_is_named_in_the_catalogue_of_the_package(
     assert names == {"mine-x2": "clean", "mine-x2-float": "clean"}
     with pytest.raises(SettingError, match="would be in the wheel and in the bank"):
         _released(run, checkout, sets, image_folder)
+    assert [path.name for path in Shelf(checkout).folder.iterdir()] == ["catalogue.toml"], "nothing is left of it"
 
 
 def test_made_again_it_takes_its_own_place_and_keeps_its_order(

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import pocketsr
-from pocketsr.errors import SettingError, UnknownNameError
+from pocketsr.errors import ModelFileError, SettingError, UnknownNameError
 from pocketsr.image import Photo, read_image
 from pocketsr.runtime import Backend, Target, Upscaler
 from pocketsr.runtime.backends.reference import ReferenceSession
@@ -150,6 +150,17 @@ def test_models_are_opened_for_what_photos_may_want(catalogue_of) -> None:
         choose_names(None, "gan")
     with pytest.raises(SettingError, match="a style is one of"):
         choose_names(None, "anime")  # type: ignore[arg-type]
+
+
+def test_without_the_bank_its_models_for_jpeg_are_done_without_unless_asked_for(
+    catalogue_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue_of(("abpn-x3", 3, "clean"), ("c2", 2, "clean"))
+    monkeypatch.setattr(catalogue, "bank_names", lambda: {"j3": "jpeg", "g3": "gan"})
+    assert choose_names(None, "auto") == ("abpn-x3",)
+    assert choose_names(Target(scale=2), "photo") == ("c2",)
+    with pytest.raises(ModelFileError, match="style 'jpeg', such as 'j3', is in the bank"):
+        choose_names(None, "jpeg")
 
 
 def test_a_scale_that_only_one_style_has_opens_all(catalogue_of) -> None:

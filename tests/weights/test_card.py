@@ -20,6 +20,8 @@ def _written(folder: Path, text: str) -> Path:
 
 def test_a_card_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert read_card(_written(tmp_path, card_text(CARD))) == CARD
+    odd = dataclasses.replace(CARD, summary="lines\u2028that only\u0085some call so", intended_use=("a\nb",))
+    assert read_card(_written(tmp_path, card_text(odd))) == odd
     bare = dataclasses.replace(CARD, options={}, speed=(), int8_drop_db=None, receptive_field=None)
     assert read_card(_written(tmp_path, card_text(bare))) == bare
 

@@ -133,6 +133,29 @@ def test_an_unknown_style_is_refused(tmp_path: Path) -> None:
         read_catalogue(path)
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('scale = "2"', "scale of 'a-x2' is '2'; it has to be int"),
+        ("scale = 2.0", "scale of 'a-x2' is 2.0; it has to be int"),
+        ("scale = 2\norder = true", "order of 'a-x2' is True; it has to be int"),
+        ("scale = 2\nnetwork = 3", "network of 'a-x2' is 3; it has to be str"),
+    ],
+)
+def test_values_of_another_kind_are_refused(tmp_path: Path, line: str, words: str) -> None:
+    path = _catalogue(tmp_path, "a-x2")
+    path.write_text(path.read_text().replace("scale = 2", line))
+    with pytest.raises(ModelFileError, match=words):
+        read_catalogue(path)
+
+
+def test_an_unknown_precision_is_refused(tmp_path: Path) -> None:
+    path = _catalogue(tmp_path, "a-x2")
+    path.write_text(path.read_text().replace('"int8"', '"int4"'))
+    with pytest.raises(ModelFileError, match="precision 'int4'; known: "):
+        read_catalogue(path)
+
+
 def test_an_empty_catalogue_is_one(tmp_path: Path) -> None:
     assert read_catalogue(_catalogue(tmp_path)) == ()
 

@@ -63,8 +63,9 @@ class TorchContender(LocalContender):
 
     def __init__(self, asked: Asked) -> None:
         super().__init__(asked)
-        _, *words = asked.backend.split(":")
-        self._device_name, self._precision, form = words or ("cpu", "fp32", "eager")
+        # A device may have a number behind a colon of its own: cuda:1.
+        words = asked.backend.removeprefix("torch").removeprefix(":").rsplit(":", 2)
+        self._device_name, self._precision, form = words if any(words) else ("cpu", "fp32", "eager")
         self._form = find_form(form)
         if self._precision not in DTYPES:
             raise SettingError(f"a precision is one of {', '.join(DTYPES)}, not {self._precision!r}")

@@ -311,6 +311,7 @@ def _data(description: str, manifest: Path | None) -> TrainingData:
 def _publish(card: Card, files: Mapping[str, Path], checkpoint: Path, facts: RunFacts, wanted: Wanted) -> None:
     """Move everything to its place: files first, then what names them."""
     shelf = wanted.shelf
+    shelf.require_free(files)
     shelf.require_room(
         card.name, [*files.values(), checkpoint] if shelf.is_bank else list(files.values()), other=checkpoint
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from contextlib import suppress
 
-from pocketsr.errors import UnknownNameError
+from pocketsr.errors import ModelFileError, UnknownNameError
 from pocketsr.runtime.backend import Backend
 from pocketsr.runtime.style import Asked, check_asked
 from pocketsr.runtime.target import Target
 from pocketsr.runtime.upscaler import Upscaler
-from pocketsr.weights import DEFAULT_MODEL, Style, defaults, find
+from pocketsr.weights import DEFAULT_MODEL, Entry, Style, defaults, find
 
 
 def open_models(
@@ -44,7 +46,8 @@ def open_models(
 
     Raises:
         UnknownNameError: As ``Upscaler``; or no model is for that style.
-        ModelFileError: As ``Upscaler``; or only the bank has models for that style, and it is not at hand.
+        ModelFileError: As ``Upscaler``; or only the bank has models for the style that was asked for by its name, and
+            it is not at hand. ``auto`` and ``photo`` do without them.
         SettingError: As ``Upscaler``; or there is no such style.
     """
     names: list[str | os.PathLike[str]]
@@ -65,12 +68,24 @@ def choose_names(target: Target | None, style: Asked | None, *, prefers_luma: bo
         return tuple(entry.name for entry in {**defaults(), **luma}.values())
     if style is None and scale == usual.scale:
         return (usual.name,)
-    known = [entries for entries in map(defaults, _styles(style)) if entries]
-    if not known or next(iter(known[0].values())).style != _styles(style)[0]:
-        raise UnknownNameError(f"no model of the catalogue is for style {_styles(style)[0]!r}; name one with --model")
+    first, *others = _styles(style)
+    found = [defaults(first), *map(_at_hand, others)]
+    known = [entries for entries in found if entries]
+    if not found[0]:
+        raise UnknownNameError(f"no model of the catalogue is for style {first!r}; name one with --model")
     if scale is not None and all(scale in entries for entries in known):
         return tuple(entries[int(scale)].name for entries in known)
     return tuple(entry.name for entries in known for entry in entries.values())
+
+
+def _at_hand(style: Style) -> Mapping[int, Entry]:
+    """Return the models of a style that was not asked for by its name; none where only the bank has such.
+
+    Catalogues that cannot be read are errors of the style before it already.
+    """
+    with suppress(ModelFileError):
+        return defaults(style)
+    return {}
 
 
 def _styles(asked: Asked | None) -> tuple[Style, ...]:

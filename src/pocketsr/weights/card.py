@@ -244,7 +244,7 @@ def _values(text: str) -> dict[str, Any]:
     """Read back what ``_yaml`` wrote, and no more of YAML than that."""
     values: dict[str, Any] = {}
     key = ""
-    for number, line in enumerate(text.splitlines(), 2):
+    for number, line in enumerate(text.split("\n"), 2):
         where = f"line {number}"
         if line.startswith("  - ") and key:
             _under(values, key, list, where).append(_parsed(line[4:], where))

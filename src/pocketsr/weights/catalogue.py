@@ -30,6 +30,10 @@ DEFAULT_MODEL = "abpn-x3"
 #: Environment variable that names the folder of the bank.
 BANK_VARIABLE = "POCKETSR_BANK"
 
+#: What TOML has to give for a field by the field's type; text for all others.
+_KINDS = {"int": int, "Mapping[str, float]": dict}
+_PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
 _FOLDER = Path(__file__).parent
 _FILE = "catalogue.toml"
 
@@ -259,6 +263,13 @@ def _entry(table: Mapping[str, Any], path: Path) -> Entry:
         entry = Entry(**table, folder=path.parent)
     except TypeError as error:
         raise ModelFileError(f"{path} is not a catalogue of models: {error}") from error
+    for field in dataclasses.fields(Entry):
+        value, kind = getattr(entry, field.name), _KINDS.get(str(field.type), str)
+        if field.name != "folder" and type(value) is not kind:
+            raise ModelFileError(f"{path}: {field.name} of {entry.name!r} is {value!r}; it has to be {kind.__name__}")
+    if entry.precision not in _PRECISIONS:
+        known = ", ".join(_PRECISIONS)
+        raise ModelFileError(f"{path}: {entry.name} is of precision {entry.precision!r}; known: {known}")
     if entry.style not in STYLES:
         raise ModelFileError(f"{path}: {entry.name} is of style {entry.style!r}; known: {', '.join(STYLES)}")
     return entry

@@ -70,14 +70,23 @@ class Shelf:
         """
         wheel = list(entries) if not self.is_bank else list(read_catalogue(self.weights / "catalogue.toml"))
         bank = list(entries) if self.is_bank else list(read_catalogue(self.bank / "catalogue.toml"))
-        names = [entry.name for entry in (*wheel, *bank)]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise SettingError(f"{', '.join(sorted(twice))} would be in the wheel and in the bank; remove one of them")
+        self.require_free(entry.name for entry in entries)
         if self.is_bank:
             _write(self.bank / "catalogue.toml", catalogue_text(bank))
         styles: dict[str, Style] = {entry.name: entry.style for entry in bank}
         _write(self.weights / "catalogue.toml", catalogue_text(wheel, bank=styles))
         read_names.cache_clear()
+
+    def require_free(self, names: Iterable[str]) -> None:
+        """Refuse names that models of the other shelf have.
+
+        Raises:
+            SettingError: One of them is taken.
+        """
+        other = Shelf(self.root, is_bank=not self.is_bank).catalogue
+        taken = {entry.name for entry in read_catalogue(other)} if other.exists() else set()
+        if twice := sorted(taken.intersection(names)):
+            raise SettingError(f"{', '.join(twice)} would be in the wheel and in the bank; remove one of them")
 
     def require_room(self, name: str, files: Iterable[Path], *, other: Path) -> None:
         """Refuse a model that would make a shelf larger than it may be.
