@@ -133,6 +133,8 @@ def test_a_figure_that_is_not_the_card_s_is_found(
     shutil.copy(sets / "Set5" / "1.png", sets / "Mine")
     with pytest.raises(DataError, match="3 images; the card of mine-x2 is of 2"):
         check_bank(entries, sets, sets=("Set5",))
+    with pytest.raises(DataError, match="the card of mine-x2 has no figure of it on Set14"):
+        check_bank(entries, sets, sets=("Set14",))
 
 
 def test_the_bank_is_named_in_the_catalogue_of_the_package(

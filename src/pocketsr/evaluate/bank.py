@@ -165,11 +165,14 @@ def check_entry(entry: Entry, root: Path, *, sets: Sequence[str] = SETS) -> Iter
 
     Raises:
         ModelFileError: The file is missing or was changed, or the card is none.
-        DataError: A set is missing, or has another number of images than the card says.
+        DataError: A set is missing, or has another number of images than the card says; or the card has no figure on
+            any of them.
     """
     card: Card = read_card(entry.folder / entry.card)
     upscale = Upscaler(entry.name)
     said = [one for one in card.scores if one.data in sets and _figure(one, entry) is not None]
+    if not said:
+        raise DataError(f"the card of {entry.name} has no figure of it on {', '.join(sets)}: nothing can be compared")
     folders = _folders(root, list(dict.fromkeys(one.data for one in said)))
     for data, folder in folders.items():
         scores = [one for one in said if one.data == data]
