@@ -28,8 +28,8 @@ from pocketsr.graph.reference import execute_all
 
 #: Images that are looked at, of all those given, and places of each.
 _IMAGES, _PLACES = 24, 2000
-#: Added to the energy of every input, as a share of their average: keeps the inverse tame where inputs are alike. Not to
-#: that of the bias: its one is small beside pixels, and damped as they are it would give back next to nothing.
+#: Added to the energy of every input, as a share of their average: keeps the inverse tame where inputs are alike. Not
+#: to that of the bias: its one is small beside pixels, and damped as they are it would give back next to nothing.
 _DAMPING = 0.01
 #: So much every energy is at least, for inputs that are never seen.
 _LEAST = 1e-12
