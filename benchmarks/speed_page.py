@@ -29,7 +29,7 @@ JUDGED = {
 
 
 #: Score of a model's card that is drawn over its time.
-_JUDGED = "Set14 scsrn PSNR dB"
+_SCORE = "Set14 scsrn PSNR dB"
 
 
 def page() -> str:
@@ -293,7 +293,7 @@ def planes() -> dict[str, tuple[float, float]]:
     if bench is None:
         return {}
     times = {_name(one): _median(one) for one in bench.results if one.backend == "litert"}
-    judged = {entry.name: entry.scores[_JUDGED] for entry in entries() if _JUDGED in entry.scores}
+    judged = {entry.name: entry.scores[_SCORE] for entry in entries() if _SCORE in entry.scores}
     return {name: (times[name], judged[name]) for name in times if name in judged}
 
 

@@ -81,6 +81,19 @@ def test_biases_take_the_whole_mean_of_what_weights_err(name: str) -> None:
             assert (np.abs(mean / moment[-1, -1]) <= 0.01 * usual + 1e-5).all(), before.output.name
 
 
+@pytest.mark.parametrize(("name", "scale"), [("mslapsrn", 2), ("feqe", 4)])
+def test_the_enlarged_image_keeps_all_its_levels(name: str, scale: int) -> None:
+    torch.manual_seed(0)
+    network = build(name, {"scale": scale, **({"depth": 1} if name == "mslapsrn" else {})})
+    given = [image[:, :, : network.channels] for image in images()]
+    graphs = {rounding: quantise(network, given, rounding=rounding).graph() for rounding in ("nearest", "compensated")}  # type: ignore[arg-type]
+    outputs = {rounding: [op.output.quantisation for op in graph.ops] for rounding, graph in graphs.items()}
+    assert outputs["compensated"] == outputs["nearest"]
+    exact = np.clip(execute(trace(network.folded()), given[0][None].astype(np.float32)), 0, 255)
+    made = execute(graphs["compensated"], (given[0][None].astype(np.int16) - 128).astype(np.int8)) + 128.0
+    assert np.abs(made - exact).mean() < 2, "a scale of one sign for both loses the upper half"
+
+
 def test_inputs_that_are_never_seen_and_layers_of_nothing_are_rounded_as_ever() -> None:
     graph = graph_of("abpn")
     black = [np.zeros((16, 16, 3), np.uint8)]

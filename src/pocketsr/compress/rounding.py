@@ -22,6 +22,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from pocketsr.compress.scales import interpolates
 from pocketsr.graph import Conv2D, Graph
 from pocketsr.graph.base import Array
 from pocketsr.graph.reference import execute_all
@@ -40,7 +41,8 @@ def compensated(graph: Graph, images: Iterable[Array]) -> Graph:
     """Return a float graph whose weights are multiples of their 8-bit steps, outputs kept as near as can be.
 
     Before: a float graph. After: each output channel's largest weight is unchanged, so that its step is what
-    quantising takes; all others are whole numbers of steps; biases have moved. Copies of channels stay as they are.
+    quantising takes; all others are whole numbers of steps; biases have moved. Copies of channels stay as they are, and
+    convolutions that only enlarge an image: with other sums than 1 they would be taken for signed values (``scales``).
 
     Args:
         graph: A float graph.
@@ -60,7 +62,7 @@ def compensated(graph: Graph, images: Iterable[Array]) -> Graph:
 
 def _moments(graph: Graph, images: Sequence[Array]) -> dict[str, list[Array]]:
     """Return E[x xᵀ] of each convolution's inputs, with a one behind them, for each of its groups."""
-    convolutions = [op for op in graph.ops if isinstance(op, Conv2D) and not op.is_copy]
+    convolutions = [op for op in graph.ops if isinstance(op, Conv2D) and not op.is_copy and not interpolates(op)]
     moments: dict[str, list[Array]] = {}
     for op in convolutions:
         size = op.weight[0].size + 1

@@ -84,8 +84,8 @@ def is_copy(op: Op) -> bool:
     return isinstance(op, Conv2D) and op.is_copy
 
 
-def _interpolates(op: Op) -> bool:
-    """Whether a convolution only mixes neighbours, weights summing to 1: of an image it makes an image.
+def interpolates(op: Op) -> bool:
+    """Whether an operator is a convolution that only mixes neighbours, weights summing to 1: it makes images of images.
 
     Its output is as good as never negative; what little a bicubic kernel undershoots is cut off.
     """
@@ -102,7 +102,7 @@ def _makes_numbers(op: Op) -> bool:
 def _may_be_negative(op: Op) -> bool:
     if isinstance(op, Elementwise):
         return FUNCTION_OUTPUTS[op.function].zero_point == 0
-    return _makes_numbers(op) and getattr(op, "activation", "none") == "none" and not _interpolates(op)
+    return _makes_numbers(op) and getattr(op, "activation", "none") == "none" and not interpolates(op)
 
 
 class _Groups:
