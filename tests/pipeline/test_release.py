@@ -208,6 +208,13 @@ def test_a_network_of_several_scales_becomes_models_that_share_a_saved_network(
     assert set(saved.scales) == {2, 4}
 
 
+def test_a_scale_that_the_network_was_not_trained_for_is_refused(
+    run: Path, checkout: Path, sets: Path, image_folder: Path
+) -> None:
+    with pytest.raises(SettingError, match="was trained for ×2, not ×3"):
+        _released(run, checkout, sets, image_folder, scale=3)
+
+
 def test_what_fails_leaves_nothing(run: Path, checkout: Path, sets: Path, image_folder: Path) -> None:
     shutil.rmtree(sets / "Mine")
     with pytest.raises(DataError, match="Mine not found"):

@@ -113,7 +113,8 @@ def release(
     Raises:
         CheckpointError: The run is not finished.
         ParityError: A file does not compute what its network computes.
-        SettingError: The weights have no licence, or the shelf would be too large.
+        SettingError: The weights have no licence, the network was not trained for that scale, the other shelf has a
+            model of that name, or the shelf would be too large.
         DataError: A set is missing.
     """
     facts = read_run(run)
@@ -123,6 +124,9 @@ def release(
     network = restore(read_checkpoint(facts.float_checkpoint), REWRITES)
     assert isinstance(network, Network)
     if wanted.scale is not None and wanted.scale != network.scale:
+        if wanted.scale not in network.scales:
+            known = ", ".join(map(str, network.scales))
+            raise SettingError(f"{facts.recipe.network.name} of {run} was trained for ×{known}, not ×{wanted.scale}")
         network.scale = wanted.scale
     with tempfile.TemporaryDirectory(prefix="pocketsr-release-") as name:
         folder = Path(name)
