@@ -101,6 +101,17 @@ def test_only_the_first_model_in_a_row_is_for_jpeg() -> None:
     assert _chain(models[:2], 3, "jpeg") == [(3, "clean")]  # there is none
 
 
+def test_without_a_size_a_style_without_the_usual_scale_comes_to_it_by_several_models() -> None:
+    enlarger = Enlarger([_model(3, "clean"), _model(2, "clean"), _model(2, "jpeg")], target=None)
+    size = enlarger.size(10, 10)
+    assert size == (30, 30)
+    for style, expected in (("jpeg", [(2, "jpeg"), (2, "clean")]), ("clean", [(3, "clean")])):
+        chain = enlarger._chain((10, 10), size, style)  # type: ignore[arg-type]
+        assert [(model.scale, model.style) for model in chain] == expected
+    made = np.concatenate([rows for rows, _ in enlarger.strips(read_image(_jpeg(40)))])
+    assert made.shape == (288, 384, 3)
+
+
 def test_each_photo_gets_its_own_model_and_the_reason_is_said() -> None:
     models = [_model(2, "clean"), _model(2, "jpeg")]
     enlarger = Enlarger(models, target=Target(scale=2))

@@ -147,9 +147,8 @@ class Enlarger:
         """Return the models in a row: the first of the style; those after it see no faults of the file any more."""
         first = self._of_style(style)
         after = self._of_style("clean")
-        if self._target is None:
-            scale = self._models[0].scale
-            return [first[scale] if scale in first else self._models[0]]
+        if self._target is None and (usual := self._models[0].scale) in first:
+            return [first[usual]]
         # Sides are rounded to whole pixels; of the two the one that is rounded less says more of what was asked for,
         # and half a pixel is not worth a model more.
         needed = min(size[0] / given[0], size[1] / given[1])
