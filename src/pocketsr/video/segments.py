@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import io
 import json
 import shutil
 import time
@@ -96,6 +97,8 @@ def upscale_in_segments(
         if plan.has_one_rate:
             raise SettingError(f"--resume cannot write {target}: it has no times; write .mkv or .mp4")
         expected = reader.expected_frames
+        # Opened for nothing, so that a stream it cannot hold is told now and not when all pictures are made.
+        Sink(plan, reader, io.BytesIO(), drop_streams=encoding.drop_streams)
     with opened(target, overwrite=overwrite) as file:
         folder = _folder_of(Path(target))
         job = {**_facts(known, Path(source), plan), **part, "frames": frames, "segment_frames": segment_frames}
@@ -119,7 +122,7 @@ def upscale_in_segments(
         _add_damage(damage, foot["damage"])
         with contextlib.closing(Source(source, **part, frames=frames)) as reader:
             notes = _join(plan, reader, segments, file, drop_streams=encoding.drop_streams)
-            told = hints(plan, dataclasses.replace(damage))
+            told = hints(plan, damage)
     shutil.rmtree(folder)
     return VideoResult(
         frames=foot["frames"],
