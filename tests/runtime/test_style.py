@@ -157,6 +157,14 @@ def test_a_scale_that_only_one_style_has_opens_all(catalogue_of) -> None:
     assert set(choose_names(Target(scale=4), "auto")) == {"abpn-x3", "c4", "j3"}
 
 
+def test_models_share_what_memory_there_is(catalogue_of) -> None:
+    catalogue_of(("abpn-x3", 3, "clean"), ("j3", 3, "jpeg"))
+    assert [model._memory_mb for model in open_models(None, None, style="auto", threads=1, memory_mb=90)] == [45, 45]
+    assert [model._memory_mb for model in open_models(None, None, style="clean", threads=1, memory_mb=90)] == [90]
+    with pytest.raises(SettingError, match="1 or more; 0"):
+        open_models(None, None, style="auto", threads=1, memory_mb=0)
+
+
 def test_the_choice_is_said_with_the_file_that_was_written(catalogue_of, tmp_path: Path) -> None:
     catalogue_of(("abpn-x3", 3, "clean"), ("j3", 3, "jpeg"))
     (tmp_path / "in.jpg").write_bytes(_jpeg(60))

@@ -19,7 +19,7 @@ from pocketsr.video.colour import planes_of
 from pocketsr.video.crew import _half
 from pocketsr.video.target import sides
 from sample_graphs import abpn_like_graph, spec_for
-from sample_videos import HEIGHT, WIDTH, frames, nearest, noise, write_clip
+from sample_videos import HEIGHT, WIDTH, NearestBackend, frames, nearest, noise, write_clip
 
 pytest.importorskip("av")
 
@@ -142,6 +142,12 @@ def test_two_at_once_hold_no_more_than_one() -> None:
     assert _half(model, 1080, 1920) is None  # in many tiles as it is
     assert _half(nearest(receptive_field=200), 360, 640) is None
     assert model.twin(1, tile=360)._tile == 360
+
+
+def test_twins_share_what_memory_there_is() -> None:
+    model = Upscaler("nearest.tflite", backend=NearestBackend(), threads=3, memory_mb=90)
+    assert [model.twin(threads, tile=360)._memory_mb for threads in (2, 1)] == [60, 30]
+    assert nearest().twin(1)._memory_mb is None
 
 
 def test_models_and_sizes_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
