@@ -281,6 +281,20 @@ def test_upscale_takes_a_video(tmp_path: Path, model: Path) -> None:
     assert "one at a time" in done.stderr
 
 
+def test_both_commands_take_onnx_files(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from pocketsr.lower.onnx import onnx_bytes
+
+    graph = abpn_like_graph(channels=4, depth=1, precision="float32")
+    (tmp_path / "m.onnx").write_bytes(onnx_bytes(graph, spec_for(graph)))
+    source = write_clip(tmp_path / "in.mp4", EVEN[:3])
+    for run, asked in ((_video, [tmp_path / "out.mp4"]), (_upscale, []), (_upscale, ["--backend", "onnxruntime"])):
+        done = run(source, *asked, "-m", tmp_path / "m.onnx", "--overwrite")
+        assert done.exit_code == 0, done.stderr
+    assert _size(tmp_path / "in_x3.mp4") == _size(tmp_path / "out.mp4") == (3 * WIDTH, 3 * HEIGHT)
+
+
 def test_upscale_takes_y4m_through_a_pipe(tmp_path: Path, model: Path) -> None:
     source = write_clip(tmp_path / "in.y4m", [0, 1, 2], codec="rawvideo", time_base=Fraction(1, 24), rate=Fraction(24))
     command = [sys.executable, "-m", "pocketsr", "upscale", "-m", str(model), "-t", "1", "-q"]
