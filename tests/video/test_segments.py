@@ -115,7 +115,7 @@ def test_a_job_is_gone_on_with_only_as_it_was_begun(tmp_path: Path) -> None:
 def test_a_stream_that_does_not_fit_is_told_before_any_work(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mkv", [0, 512, 1024], subtitles="subrip")
     upscaler = nearest()
-    with pytest.raises(VideoFileError, match="mp4 cannot hold stream 1 .* subtitle"):
+    with pytest.raises(VideoFileError, match=r"mp4 cannot hold stream 1 .* subtitle"):
         upscale_in_segments(upscaler, str(source), str(tmp_path / "out.mp4"))
     assert upscaler._session.runs == 0
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]

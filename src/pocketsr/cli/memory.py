@@ -68,7 +68,9 @@ class Shares:
     def __post_init__(self) -> None:
         if self._left_mb <= 0:
             least = self.total_mb - self._left_mb
-            raise SettingError(f"--memory {self.total_mb}M is too little: {least} MB go without an image; allow {least + 160}M")
+            raise SettingError(
+                f"--memory {self.total_mb}M is too little: {least} MB go without an image; allow {least + 160}M"
+            )
 
     @property
     def _left_mb(self) -> int:
