@@ -197,3 +197,15 @@ def test_rgb_and_grey_inputs_go_through(tmp_path: Path) -> None:
     before, after = frames(source)[0], frames(tmp_path / "grey-out.mkv")[0]
     assert after.format.name == "gray"
     assert np.abs(planes_of(after)[0][::2, ::2].astype(int) - planes_of(before)[0]).max() <= COLOUR_LEVELS
+
+
+def test_a_picture_of_other_colours_in_its_palette_is_another() -> None:
+    import av
+
+    indices = np.arange(32 * 48, dtype=np.uint8).reshape(32, 48)
+    palette = np.full((256, 4), 255, np.uint8)
+    darker = palette.copy()
+    darker[200] = 255, 0, 0, 0
+    one, same, other = (av.VideoFrame.from_ndarray((indices, of), format="pal8") for of in (palette, palette, darker))
+    assert is_same_picture(one, same)
+    assert not is_same_picture(one, other)
