@@ -125,6 +125,11 @@ def plan_target(
         colour = dataclasses.replace(colour, is_full=True)
     options = encoder_options(codec, encoding)
     goes = pixel_format(chosen)
+    if encoding.is_preview and width % goes.across:
+        raise SettingError(
+            f"the halves of a preview would be {width} pixels wide, and {chosen} joins even ones only; "
+            "leave out --pix-fmt, or choose another --width"
+        )
     if colour.place and not goes.is_rgb and (goes.across, goes.down) == (2, 2):
         options = {"chroma_sample_location": colour.place, **options}
     target = Target(
