@@ -279,7 +279,7 @@ def _finished(folder: Path, job: dict[str, Any]) -> list[Path]:
     """Return the segments that are done; make the folder where it is not there.
 
     Raises:
-        SettingError: They were made with other settings.
+        SettingError: They were made with other settings, or it cannot be read with which.
     """
     described = folder / "job.json"
     text = json.dumps(job, indent=1, sort_keys=True)
@@ -287,7 +287,10 @@ def _finished(folder: Path, job: dict[str, Any]) -> list[Path]:
         folder.mkdir(exist_ok=True)
         with replacing(described, overwrite=True) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    before = json.loads(described.read_text(encoding="utf-8"))
+    try:
+        before = json.loads(described.read_text(encoding="utf-8"))
+    except ValueError:
+        raise SettingError(f"{described} is damaged; remove the folder {folder} to begin again") from None
     now = json.loads(text)
     others = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
     if others:
