@@ -112,7 +112,7 @@ def test_a_job_is_gone_on_with_only_as_it_was_begun(tmp_path: Path) -> None:
     described = tmp_path / ".out.mp4.unfinished" / "job.json"
     content = described.read_bytes()
     described.write_bytes(content[:50])
-    with pytest.raises(SettingError, match="job.json is damaged; remove the folder"):
+    with pytest.raises(SettingError, match=r"job\.json is damaged; remove the folder"):
         upscale_in_segments(nearest(), str(source), str(target), segment_frames=LENGTH)
     described.write_bytes(content)
     assert upscale_in_segments(nearest(), str(source), str(target), segment_frames=LENGTH).frames_kept >= LENGTH

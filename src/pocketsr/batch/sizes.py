@@ -24,12 +24,13 @@ _MOST_MADE_BYTES = 45
 
 
 class _Header(NamedTuple):
-    """What the start of a file says: columns, rows, whether samples have more than 8 bits, and how many pictures."""
+    """What a file says: columns, rows, whether samples have more than 8 bits, pictures, and if these are pages."""
 
     width: int
     height: int
     is_deep: bool
     pictures: int
+    has_pages: bool = False
 
 
 def image_size(path: Path) -> tuple[int, int] | None:
@@ -94,7 +95,8 @@ def _kind_and_pictures(header: _Header, target: Path) -> tuple[str, int]:
     Those of an animation are all gathered, too; pages are written one by one.
     """
     kind = FORMATS.get(target.suffix.lower(), "")
-    return kind, header.pictures if kind and format_from_suffix(target).has_many else 1
+    takes_all = kind == "TIFF" if header.has_pages else bool(kind) and format_from_suffix(target).has_many
+    return kind, header.pictures if takes_all else 1
 
 
 def _header(path: Path, *, count: bool) -> _Header | None:
@@ -110,7 +112,7 @@ def _header(path: Path, *, count: bool) -> _Header | None:
 
 def _tiff_header(file: IO[bytes]) -> _Header:
     width, height, bits = page_size(file)
-    return _Header(width, height, bits > 8, count_pages(file, 1000))
+    return _Header(width, height, bits > 8, count_pages(file, 1000), has_pages=True)
 
 
 def _pillow_header(file: IO[bytes], kind: Format, *, count: bool) -> _Header:

@@ -91,7 +91,8 @@ class Sink:
         except (self._av.error.FFmpegError, ValueError) as error:
             raise VideoFileError(
                 f"cannot write {self.target.name} with {self.target.codec} in {self.target.container}: "
-                f"{words_of(error)}{_on_hardware(self.target.codec)}{_on_sides(self.target)}; choose another encoder with -c or another ending"
+                f"{words_of(error)}{_on_hardware(self.target.codec)}{_on_sides(self.target)}; "
+                "choose another encoder with -c or another ending"
             ) from error
         refuse_unknown(self.target.codec, self._stream.codec_context)
 
