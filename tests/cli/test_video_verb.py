@@ -57,6 +57,8 @@ def test_options_reach_the_encoder(tmp_path: Path, model: Path) -> None:
         sizes.append(target.stat().st_size)
         assert frames(target)[0].format.name == "yuv444p"
     assert sizes[0] > sizes[1]
+    for asked in (["-e", "b=300k"], ["--bit-rate", 300000]):  # ways of an encoder and of ours to write a number
+        assert _video(source, tmp_path / "b.mp4", "-m", model, "--overwrite", *asked).exit_code == 0
     done = _video(source, tmp_path / "x.mp4", "-m", model, "-e", "speed=9")
     assert (done.exit_code, done.stdout) == (2, "")
     assert "has no option speed" in done.stderr

@@ -76,7 +76,8 @@ class Target:
         context.color_primaries, context.color_trc = self.colour.primaries, self.colour.transfer
         if not pixel_format(self.pixel_format).is_rgb:
             context.colorspace, context.color_range = self.colour.matrix, self.colour.range
-        context.bit_rate = int(self.options.get("b", 0))  # 0: by quality
+        asked = self.options.get("b", "")
+        context.bit_rate = int(asked) if asked.isdecimal() else 0  # by quality; or 2M, which the encoder reads itself
 
 
 def plan_target(
