@@ -57,6 +57,8 @@ def test_options_reach_the_encoder(tmp_path: Path, model: Path) -> None:
         sizes.append(target.stat().st_size)
         assert frames(target)[0].format.name == "yuv444p"
     assert sizes[0] > sizes[1]
+    for asked in (["-e", "b=300k"], ["--bit-rate", 300000]):  # ways of an encoder and of ours to write a number
+        assert _video(source, tmp_path / "b.mp4", "-m", model, "--overwrite", *asked).exit_code == 0
     done = _video(source, tmp_path / "x.mp4", "-m", model, "-e", "speed=9")
     assert (done.exit_code, done.stdout) == (2, "")
     assert "has no option speed" in done.stderr
@@ -279,6 +281,20 @@ def test_upscale_takes_a_video(tmp_path: Path, model: Path) -> None:
     assert (done.exit_code, "--quality is for photos" in done.stderr) == (2, True)
     done = _upscale(source, source, "-m", model)
     assert "one at a time" in done.stderr
+
+
+def test_both_commands_take_onnx_files(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from pocketsr.lower.onnx import onnx_bytes
+
+    graph = abpn_like_graph(channels=4, depth=1, precision="float32")
+    (tmp_path / "m.onnx").write_bytes(onnx_bytes(graph, spec_for(graph)))
+    source = write_clip(tmp_path / "in.mp4", EVEN[:3])
+    for run, asked in ((_video, [tmp_path / "out.mp4"]), (_upscale, []), (_upscale, ["--backend", "onnxruntime"])):
+        done = run(source, *asked, "-m", tmp_path / "m.onnx", "--overwrite")
+        assert done.exit_code == 0, done.stderr
+    assert _size(tmp_path / "in_x3.mp4") == _size(tmp_path / "out.mp4") == (3 * WIDTH, 3 * HEIGHT)
 
 
 def test_upscale_takes_y4m_through_a_pipe(tmp_path: Path, model: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pocketsr.errors import ImageFileError, ImageTooLargeError, OutputExistsError
 from pocketsr.image import Photo, read_image, write_image
@@ -121,3 +122,12 @@ def test_errors_leave_no_file(tmp_path: Path, upscaler: Upscaler) -> None:
     with pytest.raises(ImageFileError):
         upscale_file(upscaler, tmp_path / "in.png", tmp_path / "out.xyz")
     assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
+
+
+def test_of_a_document_that_becomes_an_image_only_the_first_page_is_read(tmp_path: Path, upscaler: Upscaler) -> None:
+    first, *others = (Image.fromarray(_pixels(10, 12, seed)) for seed in range(3))
+    first.save(tmp_path / "in.tif", save_all=True, append_images=others)
+    notes = upscale_file(upscaler, tmp_path / "in.tif", tmp_path / "out.png", max_pixels=120)
+    assert "only the first of 3 pictures in the file was read" in notes
+    with pytest.raises(ImageTooLargeError, match="in 3 pictures"):
+        upscale_file(upscaler, tmp_path / "in.tif", tmp_path / "out.tif", max_pixels=120)

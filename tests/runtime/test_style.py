@@ -123,6 +123,15 @@ def test_each_photo_gets_its_own_model_and_the_reason_is_said() -> None:
     assert "JPEG of quality 40" in enlarger.choice(Photo(_pixels()))
 
 
+def test_a_model_that_is_not_for_what_was_found_is_not_said_to_be() -> None:
+    photo = read_image(_jpeg(60))
+    words = "its file is JPEG of quality 60"
+    models = [_model(3, "clean"), _model(2, "jpeg")]
+    name = models[0].spec.name
+    assert Enlarger(models).choice(photo) == f"enlarged by {name}: {words} (no model of this scale is for that)"
+    assert Enlarger(models, target=Target(scale=2)).choice(photo) == f"enlarged by {name}: {words}"
+
+
 def test_transparency_goes_through_the_model_for_clean_ones() -> None:
     models = [_model(2, "clean"), _model(2, "jpeg")]
     alpha = np.clip(photograph(96, 128, 3), 0, 255).astype(np.uint8)
@@ -177,6 +186,14 @@ def test_without_the_bank_its_models_for_jpeg_are_done_without_unless_asked_for(
 def test_a_scale_that_only_one_style_has_opens_all(catalogue_of) -> None:
     catalogue_of(("abpn-x3", 3, "clean"), ("c4", 4, "clean"), ("j3", 3, "jpeg"))
     assert set(choose_names(Target(scale=4), "auto")) == {"abpn-x3", "c4", "j3"}
+
+
+def test_models_share_what_memory_there_is(catalogue_of) -> None:
+    catalogue_of(("abpn-x3", 3, "clean"), ("j3", 3, "jpeg"))
+    assert [model._memory_mb for model in open_models(None, None, style="auto", threads=1, memory_mb=90)] == [45, 45]
+    assert [model._memory_mb for model in open_models(None, None, style="clean", threads=1, memory_mb=90)] == [90]
+    with pytest.raises(SettingError, match="1 or more; 0"):
+        open_models(None, None, style="auto", threads=1, memory_mb=0)
 
 
 def test_the_choice_is_said_with_the_file_that_was_written(catalogue_of, tmp_path: Path) -> None:

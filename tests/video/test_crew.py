@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pocketsr.errors import SettingError
+from pocketsr.errors import PocketsrError, SettingError
 from pocketsr.graph import receptive_field
 from pocketsr.graph.tflite import write_model
 from pocketsr.runtime import Target, Upscaler
@@ -19,7 +19,7 @@ from pocketsr.video.colour import planes_of
 from pocketsr.video.crew import _half
 from pocketsr.video.target import sides
 from sample_graphs import abpn_like_graph, spec_for
-from sample_videos import HEIGHT, WIDTH, frames, nearest, noise, write_clip
+from sample_videos import HEIGHT, WIDTH, NearestBackend, frames, nearest, noise, write_clip
 
 pytest.importorskip("av")
 
@@ -144,6 +144,12 @@ def test_two_at_once_hold_no_more_than_one() -> None:
     assert model.twin(1, tile=360)._tile == 360
 
 
+def test_twins_share_what_memory_there_is() -> None:
+    model = Upscaler("nearest.tflite", backend=NearestBackend(), threads=3, memory_mb=90)
+    assert [model.twin(threads, tile=360)._memory_mb for threads in (2, 1)] == [60, 30]
+    assert nearest().twin(1)._memory_mb is None
+
+
 def test_models_and_sizes_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", EVEN[:3])
     with pytest.raises(SettingError, match="at most 64 times"):
@@ -151,3 +157,18 @@ def test_models_and_sizes_that_do_not_go_together_are_refused(tmp_path: Path) ->
     encoding = Encoding(codec="libsvtav1")
     with pytest.raises(SettingError, match="even sides only"):
         upscale_video(nearest(), str(source), str(tmp_path / "out.mp4"), size=Target(width=101), encoding=encoding)
+
+
+def test_odd_sides_that_a_pixel_format_does_not_hold_are_explained(tmp_path: Path) -> None:
+    source = write_clip(
+        tmp_path / "in.mkv", EVEN[:3], codec="ffv1", pictures=lambda index: noise(index, HEIGHT + 1, WIDTH + 1)
+    )
+    model, target = nearest(scale=3), str(tmp_path / "out.mkv")
+    upscale_video(model, str(source), target, encoding=Encoding(codec="ffv1", pixel_format="yuv420p"))
+    assert (frames(Path(target))[0].height, frames(Path(target))[0].width) == (3 * HEIGHT + 3, 3 * WIDTH + 3)
+    for encoding, words in (
+        (Encoding(codec="ffv1", pixel_format="yuv420p", is_preview=True), "halves of a preview would be 147 pixels"),
+        (Encoding(codec="libx264", pixel_format="yuv420p"), "yuv420p may want even sides, and 147×99 came"),
+    ):
+        with pytest.raises(PocketsrError, match=words):
+            upscale_video(model, str(source), target, encoding=encoding, overwrite=True)

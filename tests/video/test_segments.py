@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -15,8 +16,10 @@ import pytest
 
 from pocketsr.errors import SettingError, VideoFileError
 from pocketsr.video import Encoding
+from pocketsr.video.items import Picture
 from pocketsr.video.packets import Stored, read_foot, read_segment, write_segment
 from pocketsr.video.segments import decode_times, upscale_in_segments
+from pocketsr.video.source import Source
 from sample_videos import frames, nearest, tracks, write_clip
 
 pytest.importorskip("av")
@@ -109,7 +112,35 @@ def test_a_job_is_gone_on_with_only_as_it_was_begun(tmp_path: Path) -> None:
         upscale_in_segments(nearest(), str(source), str(target), segment_frames=LENGTH, encoding=Encoding(codec="ffv1"))
     with pytest.raises(SettingError, match=r"another .*model"):
         upscale_in_segments(nearest(scale=3), str(source), str(target), segment_frames=LENGTH)
+    described = tmp_path / ".out.mp4.unfinished" / "job.json"
+    content = described.read_bytes()
+    described.write_bytes(content[:50])
+    with pytest.raises(SettingError, match=r"job\.json is damaged; remove the folder"):
+        upscale_in_segments(nearest(), str(source), str(target), segment_frames=LENGTH)
+    described.write_bytes(content)
     assert upscale_in_segments(nearest(), str(source), str(target), segment_frames=LENGTH).frames_kept >= LENGTH
+
+
+def test_a_picture_that_is_not_found_again_is_an_error_and_no_end(tmp_path: Path) -> None:
+    times = [0, 512, 1024, 1536]
+    source = write_clip(tmp_path / "in.mp4", times)
+    for asked in (513, 2048, 10**9):
+        with (
+            contextlib.closing(Source(str(source))) as reader,
+            pytest.raises(VideoFileError, match=f"no picture at {asked} any more"),
+        ):
+            list(reader.items(resume_at=asked))
+    with contextlib.closing(Source(str(source))) as reader:
+        assert [item.pts for item in reader.items(resume_at=512) if isinstance(item, Picture)] == times[1:]
+
+
+def test_a_stream_that_does_not_fit_is_told_before_any_work(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mkv", [0, 512, 1024], subtitles="subrip")
+    upscaler = nearest()
+    with pytest.raises(VideoFileError, match=r"mp4 cannot hold stream 1 .* subtitle"):
+        upscale_in_segments(upscaler, str(source), str(tmp_path / "out.mp4"))
+    assert upscaler._session.runs == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
 
 
 def test_a_part_in_segments_is_the_part(tmp_path: Path) -> None:

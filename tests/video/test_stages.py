@@ -66,3 +66,24 @@ def test_the_first_error_ends_everything(stage: str, error: type[BaseException])
     with pytest.raises(error, match="here"):
         overlapped(items(), work, finish)
     assert threading.active_count() == 1 or all(thread.name != "Thread" for thread in threading.enumerate())
+
+
+def test_nothing_more_is_worked_on_after_an_error() -> None:
+    has_failed = threading.Event()
+    done: list[int] = []
+
+    def work(number: int) -> int:
+        if number == 1:
+            assert has_failed.wait(10)
+            time.sleep(0.2)  # the error is on its way from the other thread
+        done.append(number)
+        return number
+
+    def finish(results: Iterator[int]) -> int:
+        next(results)
+        has_failed.set()
+        raise ValueError("the disk is full")
+
+    with pytest.raises(ValueError, match="full"):
+        overlapped(iter(range(100)), work, finish)
+    assert done == [0, 1]

@@ -197,3 +197,26 @@ def test_rgb_and_grey_inputs_go_through(tmp_path: Path) -> None:
     before, after = frames(source)[0], frames(tmp_path / "grey-out.mkv")[0]
     assert after.format.name == "gray"
     assert np.abs(planes_of(after)[0][::2, ::2].astype(int) - planes_of(before)[0]).max() <= COLOUR_LEVELS
+
+
+def test_a_picture_of_other_colours_in_its_palette_is_another() -> None:
+    import av
+
+    indices = np.arange(32 * 48, dtype=np.uint8).reshape(32, 48)
+    palette = np.full((256, 4), 255, np.uint8)
+    darker = palette.copy()
+    darker[200] = 255, 0, 0, 0
+    one, same, other = (av.VideoFrame.from_ndarray((indices, of), format="pal8") for of in (palette, palette, darker))
+    assert is_same_picture(one, same)
+    assert not is_same_picture(one, other)
+
+
+def test_the_brightest_levels_of_deep_luma_are_not_taken_for_black() -> None:
+    """In studio range 1022 and 1023 of 10 bits lie nearer to 256 than to 255, which 8 bits do not hold."""
+    luma = np.full((32, 48), 64, np.uint16)
+    luma[:, 24:] = 1023
+    grey = np.full((32, 48), 512, np.uint16)
+    colour = Colour(BT709, False)
+    frame = Converter(colour).from_planes([luma, grey, grey], "yuv444p10le", "yuv444p10le")
+    made = planes_of(Enlarger(nearest(channels=1), colour, "yuv444p10le")(frame))[0]
+    assert np.abs(made.astype(int) - luma.repeat(2, axis=0).repeat(2, axis=1)).max() <= 4

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from pocketsr.image.deep_tiff import count_pages, page_size
-from pocketsr.image.formats import FORMATS, Format, format_from_content
+from pocketsr.image.formats import FORMATS, Format, format_from_content, format_from_suffix
 from pocketsr.image.writing import STREAM_PIXELS
 from pocketsr.runtime import Target
 
@@ -24,12 +24,13 @@ _MOST_MADE_BYTES = 45
 
 
 class _Header(NamedTuple):
-    """What the start of a file says: columns, rows, whether samples have more than 8 bits, and how many pictures."""
+    """What a file says: columns, rows, whether samples have more than 8 bits, pictures, and if these are pages."""
 
     width: int
     height: int
     is_deep: bool
     pictures: int
+    has_pages: bool = False
 
 
 def image_size(path: Path) -> tuple[int, int] | None:
@@ -55,11 +56,10 @@ def pixels_held(source: Path, target: Path, asked: Target) -> int:
     if header is None:
         return 0
     given, made = header.width * header.height, math.prod(asked.size(header.height, header.width))
-    ending, kind = target.suffix.lower(), FORMATS.get(target.suffix.lower())
-    has_several = header.pictures > 1 and ending not in (".jpg", ".jpeg", ".bmp")
-    if has_several:  # all pictures are read, and those of an animation are all gathered; pages are written one by one
-        given *= header.pictures
-        made *= 1 if kind == "TIFF" else header.pictures
+    kind, pictures = _kind_and_pictures(header, target)
+    if pictures > 1:
+        given *= pictures
+        made *= 1 if kind == "TIFF" else pictures
     elif kind in _STREAMED:
         made = min(made, STREAM_PIXELS)
     return (given + made) * (_DEEP if header.is_deep else 1)
@@ -77,16 +77,26 @@ def bytes_held(source: Path, target: Path, asked: Target) -> int:
     if header is None:
         return 0
     given, made = header.width * header.height, math.prod(asked.size(header.height, header.width))
-    kind = FORMATS.get(target.suffix.lower(), "")
+    kind, pictures = _kind_and_pictures(header, target)
     between = made // 4 if made > 9 * given else 0  # what goes into the last of several models
-    if kind in _STREAMED and header.pictures == 1:
+    if kind in _STREAMED and pictures == 1:
         is_gathered = made < STREAM_PIXELS and kind != "TIFF" and not (header.is_deep and kind == "PNG")
         made = made if is_gathered else 0
-    elif header.pictures > 1:
-        given *= header.pictures
-        made *= 1 if kind == "TIFF" else header.pictures
+    elif pictures > 1:
+        given *= pictures
+        made *= 1 if kind == "TIFF" else pictures
     given_bytes = _GIVEN_BYTES * (_DEEP if header.is_deep else 1)
     return (given + between) * given_bytes + made * _MADE_BYTES.get(kind, _MOST_MADE_BYTES)
+
+
+def _kind_and_pictures(header: _Header, target: Path) -> tuple[str, int]:
+    """Return the output's format, and how many pictures are read: only the first where it holds one.
+
+    Those of an animation are all gathered, too; pages are written one by one.
+    """
+    kind = FORMATS.get(target.suffix.lower(), "")
+    takes_all = kind == "TIFF" if header.has_pages else bool(kind) and format_from_suffix(target).has_many
+    return kind, header.pictures if takes_all else 1
 
 
 def _header(path: Path, *, count: bool) -> _Header | None:
@@ -102,7 +112,7 @@ def _header(path: Path, *, count: bool) -> _Header | None:
 
 def _tiff_header(file: IO[bytes]) -> _Header:
     width, height, bits = page_size(file)
-    return _Header(width, height, bits > 8, count_pages(file, 1000))
+    return _Header(width, height, bits > 8, count_pages(file, 1000), has_pages=True)
 
 
 def _pillow_header(file: IO[bytes], kind: Format, *, count: bool) -> _Header:

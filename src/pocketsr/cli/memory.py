@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _REST_MB = 140
 #: What correcting colour takes beside.
 _FAITHFUL_MB = 170
+#: What the mean over eight orientations takes beside: 18 bytes for each of the 4 million pixels of a slab.
+_TTA_MB = 80
 #: Part of what is left that tiles get, up to so many megabytes: larger ones are no faster.
 _TILES, _MOST_TILES_MB = 0.3, 700
 #: Bytes for each pixel of images in work, by which it is decided whether one more is begun.
@@ -50,6 +52,7 @@ class Shares:
     Attributes:
         total_mb: All of it, in 10^6 bytes.
         is_faithful: Whether colour is corrected, too.
+        tta: Whether the mean over eight orientations is made.
 
     Raises:
         SettingError: That is less than a run takes without any image.
@@ -60,15 +63,18 @@ class Shares:
 
     total_mb: int
     is_faithful: bool = False
+    tta: bool = False
 
     def __post_init__(self) -> None:
         if self._left_mb <= 0:
             least = self.total_mb - self._left_mb
-            raise SettingError(f"--memory {self.total_mb}M is too little: {least} MB go without an image; allow 300M")
+            raise SettingError(
+                f"--memory {self.total_mb}M is too little: {least} MB go without an image; allow {least + 160}M"
+            )
 
     @property
     def _left_mb(self) -> int:
-        return self.total_mb - _REST_MB - (_FAITHFUL_MB if self.is_faithful else 0)
+        return self.total_mb - _REST_MB - self.is_faithful * _FAITHFUL_MB - self.tta * _TTA_MB
 
     @property
     def tiles_mb(self) -> int:

@@ -126,7 +126,7 @@ def command(
         raise click.UsageError("--fast chooses the backend by a trial; leave out --backend")
     if tile and memory is not None:
         raise click.UsageError("--memory chooses the tile; leave out --tile")
-    shares = None if memory is None else Shares(memory, photo["faithful"])
+    shares = None if memory is None else Shares(memory, is_faithful=photo["faithful"], tta=tta)
     # Imported here so that --help loads no numpy.
     from pocketsr.cli.upscale_video import upscale_video_instead
 

@@ -74,7 +74,9 @@ def _target(source: Path, output: str | None, context: click.Context) -> str:
         return output
     from pocketsr.runtime import Target, open_models
 
-    model = context.params["model"]
-    size = asked_size(context.params) or Target(scale=open_models(model, None, threads=1)[0].scale)
+    size = asked_size(context.params)
+    if size is None:
+        models = open_models(context.params["model"], None, backend=context.params["backend"] or "auto", threads=1)
+        size = Target(scale=models[0].scale)
     folder = source.parent if output is None else Path(output)
     return str(folder / f"{source.stem}_{size}{source.suffix}")

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 #: Exit code where an output was written and the input was damaged.
 DAMAGED = 3
-#: A model of brightness is taken where the catalogue has one of the scale and nothing else is asked for: twice as
-#: quick, and on coded clips within 0.02 and 0.13 dB of one of colour (``benchmarks/video_quality.py``).
-_PREFERS_LUMA = True
 #: Seconds between two lines of progress as JSON.
 _JSON_EVERY_S = 1.0
 
@@ -64,7 +61,7 @@ class _Raw(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
 @click.option(
-    "-m", "-n", "--model", "--model-name", help="Name from `pocketsr models`, or a .tflite  [default: abpn-x3]."
+    "-m", "-n", "--model", "--model-name", help="Name from `pocketsr models`, or a model file  [default: by scale]."
 )
 @click.option(
     "--luma/--rgb", "is_luma", default=None, help="Without -m: a model of brightness, chroma by bicubic; or of colour."
@@ -104,7 +101,7 @@ class _Raw(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.option("--drop-streams", is_flag=True, help="Leave out streams that OUT cannot hold.")
 @click.option("-t", "--threads", type=click.IntRange(min=1), help="Processor threads of the network  [default: all].")
 @click.option("--tile", type=click.IntRange(min=0), default=0, help="Side of a tile in pixels; 0 chooses.")
-@click.option("--backend", default="litert", show_default=True, help="What runs the model.")
+@click.option("--backend", default="auto", show_default=True, help="What runs the model.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it is there.")
 @click.option("--json", "as_json", is_flag=True, help="Progress and result as lines of JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no notes; errors are still shown.")
@@ -168,9 +165,10 @@ def command(
     if model is not None and is_luma is not None:
         raise SettingError("--luma and --rgb choose among models, and -m names one; leave one of them out")
     size = asked_size(sizes)
-    luma = _PREFERS_LUMA if is_luma is None else is_luma
+    # A model of brightness unless --rgb: twice as quick, and on coded clips within 0.02 and 0.13 dB of one of colour
+    # (``benchmarks/video_quality.py``).
     models = open_models(
-        model, size, backend=backend, threads=threads, tile=tile or None, prefers_luma=luma and model is None
+        model, size, backend=backend, threads=threads, tile=tile or None, prefers_luma=is_luma is not False
     )
     if is_luma and models[0].spec.channels != 1:
         raise SettingError(

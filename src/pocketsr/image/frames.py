@@ -54,26 +54,29 @@ def has_several(path: Path) -> bool:
     return format_from_suffix(path).has_many
 
 
-def read_frames(path: Path | str, *, max_pixels: int | None = DEFAULT_MAX_PIXELS) -> Frames | None:
+def read_frames(
+    path: Path | str, *, max_pixels: int | None = DEFAULT_MAX_PIXELS, with_pages: bool = True
+) -> Frames | None:
     """Read all pictures of a file.
 
     Args:
         path: An image file.
         max_pixels: Refuse files whose pictures together have more; None lifts the limit.
+        with_pages: Read the pages of a document, too, and not animations only.
 
     Returns:
-        The pictures; None where there is only one.
+        The pictures; None where there is only one, or none that is wanted.
 
     Raises:
         ImageTooLargeError: More pixels than that, or than the memory holds.
         ImageFileError: As ``read_image``.
         MissingExtraError: As ``read_image``.
     """
-    return from_file(path, lambda name, file, kind: _read(name, file, kind, max_pixels))
+    return from_file(path, lambda name, file, kind: _read(name, file, kind, max_pixels, with_pages))
 
 
-def _read(name: str, file: IO[bytes], kind: Format, max_pixels: int | None) -> Frames | None:
-    if not kind.has_many:
+def _read(name: str, file: IO[bytes], kind: Format, max_pixels: int | None, with_pages: bool) -> Frames | None:
+    if not kind.has_many or (kind.name == "TIFF" and not with_pages):
         return None
     if kind.name == "TIFF":
         return _read_pages(name, file, kind, max_pixels)

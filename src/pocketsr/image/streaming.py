@@ -89,7 +89,7 @@ def write_jpeg_bands(file: IO[bytes], bands: _Bands, *, height: int, options: Ma
     blocks_across = -(-first.shape[1] // 8)
     rows = 8 * min(_JPEG_BAND_ROWS // 8, _JPEG_LARGEST_INTERVAL // blocks_across)
     options = {**options, "subsampling": 0, "restart_marker_blocks": rows // 8 * blocks_across}
-    for number, band in enumerate(_regrouped(_chain(first, rest), rows)):
+    for number, band in enumerate(regrouped(_chain(first, rest), rows)):
         head, scan = _split_jpeg(_pillow_file(band, "JPEG", options), height)
         file.write(head if number == 0 else bytes([0xFF, 0xD0 + (number - 1) % 8]))
         file.write(scan)
@@ -121,11 +121,11 @@ def _as_bytes(band: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(band.astype(">u2")).view(np.uint8).reshape(*band.shape[:2], 2 * channels)
 
 
-def _regrouped(bands: _Bands, rows: int) -> Iterator[npt.NDArray[Any]]:
+def regrouped(bands: _Bands, rows: int) -> Iterator[npt.NDArray[Any]]:
     """Yield the same rows in bands of ``rows``, the last with what is left.
 
     >>> bands = [np.zeros((n, 4), np.uint8) for n in (1, 7, 5)]
-    >>> [len(band) for band in _regrouped(bands, 4)]
+    >>> [len(band) for band in regrouped(bands, 4)]
     [4, 4, 4, 1]
     """
     waiting: list[npt.NDArray[Any]] = []

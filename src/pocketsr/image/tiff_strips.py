@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
 import struct
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
-import numpy as np
 import numpy.typing as npt
 from PIL import TiffImagePlugin
 
 from pocketsr.image.encoding import tiff_exif
-from pocketsr.image.streaming import deflate_strategy
+from pocketsr.image.streaming import deflate_strategy, regrouped
 
 #: Bytes of a strip before it is packed, about: large beside its entry in the table, small beside the memory there is.
 _STRIP_BYTES = 1 << 20
@@ -78,6 +78,7 @@ def write_tiff_bands(
 ) -> None:
     """Write a TIFF of one page.
 
+    >>> import numpy as np
     >>> made = io.BytesIO()
     >>> write_tiff_bands(made, [np.zeros((2, 3, 3), np.uint16)], height=2, width=3, options={})
     >>> made.getvalue()[:3]
@@ -90,10 +91,13 @@ def write_tiff_bands(
 def _write_page(file: IO[bytes], page: TiffPage, pointer: int, *, is_big: bool) -> int:
     """Write strips and directory, let what comes before point at the directory, and return where the next is named."""
     word = "<Q" if is_big else "<I"
-    offsets, lengths, rows = [], [], 1
+    offsets, lengths = [], []
     shape: tuple[int, ...] = ()
     bits = 8
-    for strip, rows in _strips(page.bands):  # noqa: B007 - rows is that of every strip but the last
+    rest = iter(page.bands)
+    first = next(rest)
+    rows = max(1, _STRIP_BYTES // first[0].nbytes)
+    for strip in regrouped(itertools.chain((first,), rest), rows):
         shape, bits = strip.shape, 8 * strip.itemsize
         deflate = zlib.compressobj(_LEVEL, strategy=deflate_strategy(strip))
         packed = deflate.compress(_differences(strip).tobytes()) + deflate.flush()
@@ -111,24 +115,6 @@ def _write_page(file: IO[bytes], page: TiffPage, pointer: int, *, is_big: bool) 
     file.write(struct.pack(word, start))
     file.seek(0, io.SEEK_END)
     return start + following
-
-
-def _strips(bands: Iterable[npt.NDArray[Any]]) -> Iterable[tuple[npt.NDArray[Any], int]]:
-    """Yield the same rows in strips of one height, the last with what is left, and that height."""
-    waiting: list[npt.NDArray[Any]] = []
-    held = rows = 0
-    for band in bands:
-        rows = rows or max(1, _STRIP_BYTES // band[0].nbytes)
-        waiting.append(band.copy())  # the giver may fill the same memory again for the next band
-        held += len(band)
-        if held >= rows:
-            joined = np.concatenate(waiting)
-            whole = held - held % rows
-            for top in range(0, whole, rows):
-                yield joined[top : top + rows], rows
-            waiting, held = [joined[whole:]], held - whole
-    if held:
-        yield np.concatenate(waiting), rows
 
 
 def _differences(strip: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -37,7 +37,7 @@ def open_models(
         backend: As ``Upscaler``.
         threads: As ``Upscaler``.
         tile: As ``Upscaler``.
-        memory_mb: As ``Upscaler``, of each.
+        memory_mb: As ``Upscaler``, of all together: any of them may be kept ready while another runs.
         prefers_luma: Take the catalogue's models that know luma only, where it has one of the scale.
         tta: As ``Upscaler``.
 
@@ -52,8 +52,11 @@ def open_models(
     """
     names: list[str | os.PathLike[str]]
     names = [model] if model is not None else [*choose_names(target, style, prefers_luma=prefers_luma)]
+    share = memory_mb
+    if share is not None and share > 0:  # anything else is refused by Upscaler
+        share = max(1, share // len(names))
     return tuple(
-        Upscaler(name, backend=backend, threads=threads, tile=tile, memory_mb=memory_mb, tta=tta) for name in names
+        Upscaler(name, backend=backend, threads=threads, tile=tile, memory_mb=share, tta=tta) for name in names
     )
 
 

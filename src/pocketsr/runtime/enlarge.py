@@ -82,7 +82,8 @@ class Enlarger:
         chain = self._chain((photo.height, photo.width), self.size(photo.height, photo.width), style)
         if not why or not chain:
             return ""
-        return f"enlarged by {' and '.join(model.spec.name for model in chain)}: {why}"
+        in_vain = "" if chain[0].style == style else " (no model of this scale is for that)"
+        return f"enlarged by {' and '.join(model.spec.name for model in chain)}: {why}{in_vain}"
 
     def settle(self, photo: Photo) -> None:
         """Choose by this photo for all that follow: the pictures of an animation should not differ in looks."""

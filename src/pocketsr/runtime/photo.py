@@ -110,8 +110,10 @@ def upscale_file(
         raise OutputExistsError(f"{target} is the input itself; choose another output")
     if exists(target) and not overwrite:  # said before a large image is decoded; the writer looks again
         raise OutputExistsError(f"{target} is there already; add --overwrite to replace it")
-    frames = read_frames(source, max_pixels=max_pixels) if has_several(target) else None
-    if frames is not None and (frames.durations_ms or format_of(target) == "TIFF"):  # pages are no animation
+    frames = None
+    if has_several(target):  # pages are no animation
+        frames = read_frames(source, max_pixels=max_pixels, with_pages=format_of(target) == "TIFF")
+    if frames is not None:
         return _write_all(models, frames, target, settings=settings, overwrite=overwrite, on_progress=on_progress)
     photo = read_image(source, max_pixels=max_pixels, deep=True)
     return write_upscaled(models, photo, target, settings=settings, overwrite=overwrite, on_progress=on_progress)

@@ -157,15 +157,22 @@ class Upscaler:
         """Open the same model once more, so that two threads need not take turns.
 
         Args:
-            threads: As for a new one.
+            threads: As for a new one. Of ``memory_mb`` it gets the part that this is of the threads here.
             tile: Likewise, unless this one was opened with one.
 
         Raises:
             PocketsrError: As opening it.
         """
-        tile = None if self._memory_mb is not None else self._tile or tile
+        memory_mb = self._memory_mb
+        if memory_mb is not None:
+            tile, memory_mb = None, max(1, memory_mb * min(threads, self.threads) // self.threads)
         return Upscaler(
-            self.path, backend=self._runner, threads=threads, tile=tile, memory_mb=self._memory_mb, tta=self._tta
+            self.path,
+            backend=self._runner,
+            threads=threads,
+            tile=self._tile or tile,
+            memory_mb=memory_mb,
+            tta=self._tta,
         )
 
     def __call__(self, image: Samples, *, out: Samples | None = None, on_progress: Progress | None = None) -> Samples:
@@ -302,7 +309,8 @@ class _Work:
         is_known = image.dtype == np.uint8 or (image.dtype == np.float32 and upscaler.takes_levels)
         if not is_known or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != spec.channels):
             raise SettingError(
-                f"an image needs to be uint8 (H, W, {spec.channels}) or (H, W), not {image.dtype} {image.shape}"
+                f"an image needs to be uint8{' or float32' if upscaler.takes_levels else ''} "
+                f"(H, W, {spec.channels}) or (H, W), not {image.dtype} {image.shape}"
             )
         if image.size == 0:
             raise SettingError(f"an image needs at least one pixel, not {image.shape}")

@@ -269,6 +269,8 @@ def is_same_picture(one: Any, other: Any) -> bool:
 
 def _visible(plane: Any, form: PixelFormat) -> npt.NDArray[np.uint8]:
     """Return the bytes of a plane that are pixels; all of them where pixels are packed."""
+    if form.name == "pal8":  # its second plane is the palette, of no lines at all
+        return np.frombuffer(plane, np.uint8)
     rows = np.frombuffer(plane, np.uint8)[: plane.height * plane.line_size].reshape(plane.height, plane.line_size)
     return rows[:, : plane.width * (2 if form.bits > 8 else 1)] if form.is_planar else rows
 

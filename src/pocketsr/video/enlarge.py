@@ -106,7 +106,7 @@ class Enlarger:
             self._network(plane, out)
             return
         exact = plane.astype(np.float32) * (1 / self._step(bits))
-        base = np.rint(exact).astype(np.uint8)
+        base = np.minimum(np.rint(exact), 255).astype(np.uint8)
         larger = self._network(base).astype(np.float32) + enlarge_plane(exact - base, self.scale)
         out[...] = _rounded(larger * self._step(out_bits), (1 << out_bits) - 1)
 

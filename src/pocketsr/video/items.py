@@ -11,7 +11,8 @@ class Picture:
     """One picture of the video.
 
     Attributes:
-        frame: PyAV's ``VideoFrame``. Its own time is not used: one frame may be shown twice.
+        frame: PyAV's ``VideoFrame``. Its own time is not used: one frame may be shown twice. None between
+            the stages where it is that of the picture before.
         pts: When it is shown, in units of the stream's time base.
         duration: How long, likewise; 0 where that is not known.
         is_key: Whether decoding may begin here.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -52,6 +53,8 @@ def write_segment(path: Path, packets: Iterable[Stored], foot: dict[str, Any]) -
             file.write(packet.data)
         file.write(_HEAD.pack(0, 0, _FOOT, 0))
         file.write(json.dumps(foot).encode())
+        file.flush()
+        os.fsync(file.fileno())  # or a power cut might leave its name and nothing in it
 
 
 def read_segment(path: Path, *, with_data: bool = True) -> Iterator[Stored]:

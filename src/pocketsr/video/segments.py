@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import io
 import json
 import shutil
 import time
@@ -96,6 +97,8 @@ def upscale_in_segments(
         if plan.has_one_rate:
             raise SettingError(f"--resume cannot write {target}: it has no times; write .mkv or .mp4")
         expected = reader.expected_frames
+        # Opened for nothing, so that a stream it cannot hold is told now and not when all pictures are made.
+        Sink(plan, reader, io.BytesIO(), drop_streams=encoding.drop_streams)
     with opened(target, overwrite=overwrite) as file:
         folder = _folder_of(Path(target))
         job = {**_facts(known, Path(source), plan), **part, "frames": frames, "segment_frames": segment_frames}
@@ -119,7 +122,7 @@ def upscale_in_segments(
         _add_damage(damage, foot["damage"])
         with contextlib.closing(Source(source, **part, frames=frames)) as reader:
             notes = _join(plan, reader, segments, file, drop_streams=encoding.drop_streams)
-            told = hints(plan, dataclasses.replace(damage))
+            told = hints(plan, damage)
     shutil.rmtree(folder)
     return VideoResult(
         frames=foot["frames"],
@@ -276,7 +279,7 @@ def _finished(folder: Path, job: dict[str, Any]) -> list[Path]:
     """Return the segments that are done; make the folder where it is not there.
 
     Raises:
-        SettingError: They were made with other settings.
+        SettingError: They were made with other settings, or it cannot be read with which.
     """
     described = folder / "job.json"
     text = json.dumps(job, indent=1, sort_keys=True)
@@ -284,7 +287,10 @@ def _finished(folder: Path, job: dict[str, Any]) -> list[Path]:
         folder.mkdir(exist_ok=True)
         with replacing(described, overwrite=True) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    before = json.loads(described.read_text(encoding="utf-8"))
+    try:
+        before = json.loads(described.read_text(encoding="utf-8"))
+    except ValueError:
+        raise SettingError(f"{described} is damaged; remove the folder {folder} to begin again") from None
     now = json.loads(text)
     others = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
     if others:

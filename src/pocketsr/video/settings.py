@@ -21,6 +21,8 @@ class Encoding:
         options: Further options of the encoder by name.
         container_options: Options of the container by name, as ``movflags``. One it does not know has no effect.
         drop_streams: Leave out streams that the container cannot hold instead of stopping.
+        pipe: What standard output is: y4m, raw, nut, mkv or ts.
+        is_preview: Put the input, enlarged by bicubic, on the left of each picture.
     """
 
     codec: str = ""

@@ -17,7 +17,7 @@ from typing import Any
 
 from pocketsr.errors import OutputExistsError, SettingError, VideoFileError
 from pocketsr.image import replacing
-from pocketsr.video.formats import container_of
+from pocketsr.video.formats import container_of, pixel_format
 from pocketsr.video.items import Copied, Item, Picture
 from pocketsr.video.pyav import load_av, words_of
 from pocketsr.video.target import Target
@@ -91,7 +91,8 @@ class Sink:
         except (self._av.error.FFmpegError, ValueError) as error:
             raise VideoFileError(
                 f"cannot write {self.target.name} with {self.target.codec} in {self.target.container}: "
-                f"{words_of(error)}{_on_hardware(self.target.codec)}; choose another encoder with -c or another ending"
+                f"{words_of(error)}{_on_hardware(self.target.codec)}{_on_sides(self.target)}; "
+                "choose another encoder with -c or another ending"
             ) from error
         refuse_unknown(self.target.codec, self._stream.codec_context)
 
@@ -248,6 +249,14 @@ class Sink:
 def _on_hardware(codec: str) -> str:
     """Return what may be wrong with an encoder that needs hardware."""
     return " (it needs hardware that this machine may not have)" if codec.endswith(_HARDWARE) else ""
+
+
+def _on_sides(target: Target) -> str:
+    """Return what may be wrong with a pixel format that was asked for."""
+    form = pixel_format(target.pixel_format)
+    if target.width % form.across == 0 and target.height % form.down == 0:
+        return ""
+    return f" ({form.name} may want even sides, and {target.width}×{target.height} came: leave out --pix-fmt)"
 
 
 def refuse_unknown(codec: str, context: Any) -> None:

@@ -181,10 +181,8 @@ class Source:
                 pts = self._time_of(frame, None if waiting is None else waiting.pts)
                 if first is not None and pts < first:
                     continue
-                if resume_at is not None and waiting is None and pts != first:
-                    raise VideoFileError(
-                        f"{self.path} has no picture at {resume_at} any more; remove the unfinished job"
-                    )
+                if resume_at is not None and count == 0 and pts != first:
+                    raise self._is_gone(resume_at)
                 if waiting is not None:
                     yield self._placed(waiting, pts)
                     waiting = None if count == self._most else waiting
@@ -202,6 +200,8 @@ class Source:
             if is_over:
                 yield from (self._shifted(packet) for packet in held if self._is_wanted(packet))
                 held.clear()
+        if resume_at is not None and count == 0:
+            raise self._is_gone(resume_at)
         if waiting is not None:
             yield self._placed(waiting, None)
             yield from (self._shifted(packet) for packet in held if self._is_wanted(packet))
@@ -210,6 +210,9 @@ class Source:
                 self.damage.count_missing(
                     self.frames_before + count, self.video.frames or 0, self.video.metadata, last_s, self.rate
                 )
+
+    def _is_gone(self, pts: int) -> VideoFileError:
+        return VideoFileError(f"{self.path} has no picture at {pts} any more; remove the unfinished job")
 
     def copied_items(self, copied: frozenset[int], *, end_pts: int | None = None) -> Iterator[Copied]:
         """Read only the packets of other streams, up to the time of the output at which its pictures end."""

@@ -138,13 +138,12 @@ def _put(target: queue.Queue[Any], item: Any, stop: threading.Event) -> None:
 
 
 def _taken(source: queue.Queue[Any], stop: threading.Event) -> Iterator[Any]:
-    while True:
+    while not stop.is_set():  # looked at before each item: what waits in a queue may be minutes of work
         try:
             item = source.get(timeout=_PATIENCE)
         except queue.Empty:
-            if stop.is_set():
-                raise _StoppedError from None
             continue
         if item is _END:
             return
         yield item
+    raise _StoppedError

@@ -76,7 +76,8 @@ class Target:
         context.color_primaries, context.color_trc = self.colour.primaries, self.colour.transfer
         if not pixel_format(self.pixel_format).is_rgb:
             context.colorspace, context.color_range = self.colour.matrix, self.colour.range
-        context.bit_rate = int(self.options.get("b", 0))  # 0: by quality
+        asked = self.options.get("b", "")
+        context.bit_rate = int(asked) if asked.isdecimal() else 0  # by quality; or 2M, which the encoder reads itself
 
 
 def plan_target(
@@ -125,6 +126,11 @@ def plan_target(
         colour = dataclasses.replace(colour, is_full=True)
     options = encoder_options(codec, encoding)
     goes = pixel_format(chosen)
+    if encoding.is_preview and width % goes.across:
+        raise SettingError(
+            f"the halves of a preview would be {width} pixels wide, and {chosen} joins even ones only; "
+            "leave out --pix-fmt, or choose another --width"
+        )
     if colour.place and not goes.is_rgb and (goes.across, goes.down) == (2, 2):
         options = {"chroma_sample_location": colour.place, **options}
     target = Target(
