@@ -19,7 +19,7 @@ Asked = Literal["auto", "photo", "clean", "jpeg", "gan"]
 ASKED: tuple[Asked, ...] = get_args(Asked)
 
 #: Of this quality and below, a photo goes through the model for JPEG. Measured (benchmarks/default_choice.py).
-JPEG_QUALITY = 93.0
+JPEG_QUALITY = 90.0
 
 
 @dataclasses.dataclass(frozen=True)
