@@ -123,13 +123,19 @@ def test_each_photo_gets_its_own_model_and_the_reason_is_said() -> None:
     assert "JPEG of quality 40" in enlarger.choice(Photo(_pixels()))
 
 
-def test_a_model_that_is_not_for_what_was_found_is_not_said_to_be() -> None:
+def test_a_model_for_jpeg_of_another_scale_is_followed_by_one_more() -> None:
     photo = read_image(_jpeg(60))
     words = "its file is JPEG of quality 60"
     models = [_model(3, "clean"), _model(2, "jpeg")]
     name = models[0].spec.name
-    assert Enlarger(models).choice(photo) == f"enlarged by {name}: {words} (no model of this scale is for that)"
+    assert Enlarger(models).choice(photo) == f"enlarged by {name} and {name}: {words}"
     assert Enlarger(models, target=Target(scale=2)).choice(photo) == f"enlarged by {name}: {words}"
+
+
+def test_a_model_that_is_not_for_what_was_found_is_not_said_to_be() -> None:
+    models = [_model(2, "clean"), _model(2, "gan")]
+    said = Enlarger(models, target=Target(scale=2)).choice(read_image(_jpeg(60)))
+    assert said.endswith("JPEG of quality 60 (no model of this scale is for that)")
 
 
 def test_transparency_goes_through_the_model_for_clean_ones() -> None:
