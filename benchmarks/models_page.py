@@ -40,10 +40,11 @@ def page() -> str:
 
 
 def readme_table() -> list[str]:
-    """Return the README's table: bundled models beside bicubic, by the first protocol of their cards."""
+    """Return the README's table: bundled int8 models beside bicubic, by the first protocol of their cards."""
     lines = ["| | for | protocol | " + " | ".join(SETS) + " | int8 loses |", "|---|---|---|" + "---|" * (len(SETS) + 1)]
     seen: set[tuple[int, str]] = set()
-    for entry in sorted(bundled(), key=lambda one: (one.scale, one.style, one.order or 99, one.name)):
+    known = [entry for entry in bundled() if entry.precision == "int8"]
+    for entry in sorted(known, key=lambda one: (one.scale, one.style, one.order or 99, one.name)):
         card = _card(entry)
         scores = _first(card)
         protocol = scores[0].protocol
@@ -51,10 +52,10 @@ def readme_table() -> list[str]:
             seen.add((entry.scale, protocol))
             figures = " | ".join(f"{one.bicubic_db:.3f}" for one in scores)
             lines.append(f"| bicubic ×{entry.scale} | | `{protocol}` | {figures} | |")
-        values = [one.int8_db if entry.precision == "int8" else one.float32_db for one in scores]
-        figures = " | ".join("–" if value is None else f"{value:.3f}" for value in values)
-        loses = f"{card.int8_drop_db:.3f}" if entry.precision == "int8" and card.int8_drop_db is not None else ""
-        lines.append(f"| {entry.name} | {entry.style} | `{protocol}` | {figures} | {loses} |")
+        figures = " | ".join("–" if one.int8_db is None else f"{one.int8_db:.3f}" for one in scores)
+        loses = "" if card.int8_drop_db is None else f"{card.int8_drop_db:.3f}"
+        kind = entry.style + (", luma" if entry.channels == 1 else "")
+        lines.append(f"| {entry.name} | {kind} | `{protocol}` | {figures} | {loses} |")
     return lines
 
 

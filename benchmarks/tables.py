@@ -24,6 +24,7 @@ README = record.ROOT / "README.md"
 NETWORKS = record.ROOT / "docs" / "reference" / "networks.md"
 RECIPES = record.ROOT / "docs" / "reference" / "recipes.md"
 INT8 = record.ROOT / "docs" / "results" / "int8.md"
+TRAINING = record.ROOT / "docs" / "results" / "training.md"
 RECIPE_KEYS = record.ROOT / "docs" / "reference" / "recipe-keys.md"
 BEGIN, END = "<!-- results -->", "<!-- end results -->"
 
@@ -31,7 +32,7 @@ BEGIN, END = "<!-- results -->", "<!-- end results -->"
 def tables() -> str:
     """Return the Markdown between the markers."""
     parts = [
-        "PSNR in dB of the models in the package; [all](docs/reference/models.md), with those of the bank:",
+        "PSNR in dB of the int8 models in the package; [all](docs/reference/models.md), with float32 and the bank:",
         "",
         *models_page.readme_table(),
         "",
@@ -66,10 +67,21 @@ def tables() -> str:
             "",
             "Networks of others have random weights, which cost the same: [how](docs/results/speed.md).",
         ]
+    return "\n".join(parts)
+
+
+def training_page() -> str:
+    """Return the page on how fast training is."""
+    lines = [
+        "# Training speed",
+        "",
+        "ABPN ×3 on batches of 16 × 64×64. Written by `make docs`; made again by",
+        "`python benchmarks/training.py FOLDER`.",
+    ]
     if (training := record.read("training")) is not None:
-        parts += [
+        lines += [
             "",
-            f"Training ABPN ×3 on batches of 16 × 64×64, on {training['processor']}; commit {training['commit']}:",
+            f"On {training['processor']}; commit {training['commit']}:",
             "",
             "| | steps a second | waiting for data | peak memory |",
             "|---|---|---|---|",
@@ -77,10 +89,8 @@ def tables() -> str:
                 f"| {name} | {row['steps_per_second']:.1f} | {_share(row.get('waiting'))} | {row['peak_mb']:.0f} MB |"
                 for name, row in training["abpn-x3"].items()
             ),
-            "",
-            "Made again by `python benchmarks/training.py FOLDER`.",
         ]
-    return "\n".join(parts)
+    return "\n".join(lines) + "\n"
 
 
 def _share(value: float | None) -> str:
@@ -126,6 +136,7 @@ def main(arguments: list[str]) -> int:
         RECIPES: recipes_page.page(),
         models_page.PAGE: models_page.page(),
         INT8: int8_page.page(),
+        TRAINING: training_page(),
         RECIPE_KEYS: recipe_keys_page.page(),
         photos_page.PAGE: photos_page.page(),
         speed_page.PAGE: speed_page.page(),
