@@ -108,11 +108,13 @@ def add_times(options: argparse.Namespace) -> None:
 
     found = cards(options)
     frame = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    grey = np.ascontiguousarray(frame[:, :, 0])  # what a model of luma enlarges itself; chroma is a resampler's work
     works = {}
     for card, shelf in found:
         for file in card.files:
             upscaler = pocketsr.load(shelf.folder / file.file, threads=options.threads)
-            works[file.name] = lambda upscaler=upscaler: upscaler(frame)
+            image = frame if upscaler.spec.channels == 3 else grey
+            works[file.name] = lambda upscaler=upscaler, image=image: upscaler(image)
     times = interleaved(works, runs=RUNS)
     for card, shelf in found:
         speed = tuple(

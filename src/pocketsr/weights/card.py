@@ -79,7 +79,7 @@ class Score:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Speed:
-    """How long one image takes.
+    """How long one image takes: colour, or grey where the model knows luma only.
 
     Attributes:
         name: Name in the catalogue.
