@@ -25,5 +25,5 @@ bench:  ## speed on this machine; leave it alone meanwhile
 reproduce-bank:  ## every model of the catalogue judged again, beside its card; some minutes
 	$(PYTHON) -m pocketsr reproduce bank --data $(DATA)/benchmarks
 
-train-one-small:  ## a few minutes of training; does it get as far as it did before?
+train-one-small:  ## 1,400 steps of training; does it get as far as it did before?
 	$(PYTHON) benchmarks/train_small.py $(DATA)

@@ -1,8 +1,4 @@
-"""The photo contract: what happens to every kind of file, each line of docs/reference/photo-contract.md a test.
-
-A small random model does the work where it does not matter which; what it makes of the pixels that Pillow sees is what
-has to be in the output.
-"""
+"""The photo contract: what happens to every kind of file, each line of docs/reference/photo-contract.md a test."""
 
 from __future__ import annotations
 
@@ -14,55 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from pocketsr.errors import MissingExtraError, SettingError
-from pocketsr.graph.tflite import write_model
+from contracts.photo_contract import LOSSY_LEVELS, enlarged_file, is_what_the_model_makes, saved
+from pocketsr.errors import MissingExtraError
 from pocketsr.image import Photo, decoding, formats, read_frames, read_image, write_image
-from pocketsr.runtime import Target, Upscaler
-from pocketsr.runtime.photo import PhotoSettings, upscale_file
+from pocketsr.runtime import Upscaler
+from pocketsr.runtime.photo import upscale_file
 from sample_files import cmyk_profile, deep_png, deep_samples, photo_pixels
-from sample_graphs import abpn_like_graph, spec_for
-
-#: Levels by which an output of lossy coding may be off on average.
-LOSSY_LEVELS = 3
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-#: Levels by which the int8 model leaves a flat colour near the border of an image.
-RINGING_LEVELS = 5
-#: A profile of RGB that is not sRGB, as far as anyone can tell who does not look inside.
-WIDE_RGB = bytes(16) + b"RGB " + bytes(108)
-
-
-@pytest.fixture(scope="module")
-def upscaler(tmp_path_factory: pytest.TempPathFactory) -> Upscaler:
-    path = tmp_path_factory.mktemp("model") / "small.tflite"
-    graph = abpn_like_graph(channels=4, depth=1)
-    write_model(graph, spec_for(graph), path)
-    return Upscaler(path, threads=1)
-
-
-@pytest.fixture(scope="module")
-def bundled() -> Upscaler:
-    return Upscaler("abpn-x3", threads=1)
-
-
-def _enlarged(upscaler: Upscaler, source: Path, ending: str = "", **settings: object) -> Path:
-    target = source.with_name("out" + (ending or source.suffix))
-    upscale_file(upscaler, source, target, settings=PhotoSettings(**settings), overwrite=True)  # type: ignore[arg-type]
-    return target
-
-
-def _saved(path: Path, image: Image.Image, **options: object) -> Path:
-    image.save(path, **options)
-    return path
-
-
-def _is_what_the_model_makes(upscaler: Upscaler, source: Path, levels: float = 0, ending: str = "") -> None:
-    """The output, as Pillow reads it, is the model's of the input, as Pillow reads that."""
-    with Image.open(source) as image:
-        expected = upscaler(np.asarray(image.convert("RGB"))).astype(float)
-    with Image.open(_enlarged(upscaler, source, ending)) as image:
-        made = np.asarray(image.convert("RGB"))
-    assert np.abs(made - expected).mean() <= levels
-
 
 # -- formats ----------------------------------------------------------------------------------------------------------
 
@@ -78,8 +31,8 @@ _JPEGS = {
 
 @pytest.mark.parametrize("kind", _JPEGS)
 def test_jpeg_of_any_kind_becomes_jpeg_with_full_chroma(bundled: Upscaler, tmp_path: Path, kind: str) -> None:
-    source = _saved(tmp_path / "in.jpg", Image.fromarray(photo_pixels()), **_JPEGS[kind])
-    _is_what_the_model_makes(bundled, source, LOSSY_LEVELS)
+    source = saved(tmp_path / "in.jpg", Image.fromarray(photo_pixels()), **_JPEGS[kind])
+    is_what_the_model_makes(bundled, source, LOSSY_LEVELS)
     with Image.open(tmp_path / "out.jpg") as image:
         assert image.format == "JPEG"
         assert [layer[1:3] for layer in image.layer] == [(1, 1)] * 3
@@ -88,10 +41,10 @@ def test_jpeg_of_any_kind_becomes_jpeg_with_full_chroma(bundled: Upscaler, tmp_p
 def test_inks_without_a_profile_are_converted_plainly_and_that_is_said(bundled: Upscaler, tmp_path: Path) -> None:
     inks = Image.fromarray(photo_pixels()).convert("CMYK")
     for name in ("in.jpg", "in.tif"):
-        source = _saved(tmp_path / name, inks)
+        source = saved(tmp_path / name, inks)
         notes = upscale_file(bundled, source, tmp_path / f"out-{name}")
         assert "without their colour profile" in notes[0]
-        _is_what_the_model_makes(bundled, source, LOSSY_LEVELS)
+        is_what_the_model_makes(bundled, source, LOSSY_LEVELS)
         with Image.open(tmp_path / f"out-{name}") as image:
             assert image.mode == "RGB"
 
@@ -99,7 +52,7 @@ def test_inks_without_a_profile_are_converted_plainly_and_that_is_said(bundled: 
 @pytest.mark.parametrize("name", ["in.jpg", "in.tif"])
 def test_inks_go_through_their_profile_to_srgb(bundled: Upscaler, tmp_path: Path, name: str) -> None:
     inks = Image.new("CMYK", (16, 16), (255, 0, 0, 0))
-    source = _saved(tmp_path / name, inks, icc_profile=cmyk_profile(), quality=95)
+    source = saved(tmp_path / name, inks, icc_profile=cmyk_profile(), quality=95)
     assert upscale_file(bundled, source, tmp_path / "out.png") == ()
     made = read_image(tmp_path / "out.png")
     # By the profile Lab (50, 60, 30), a red; without it cyan.
@@ -114,23 +67,23 @@ def test_ycck_is_read_as_the_inks_that_it_holds(bundled: Upscaler, tmp_path: Pat
     adobe = data.index(b"Adobe")
     data[adobe + 11] = 2  # the transform: YCCK
     (tmp_path / "in.jpg").write_bytes(bytes(data))
-    _is_what_the_model_makes(bundled, tmp_path / "in.jpg", LOSSY_LEVELS)
+    is_what_the_model_makes(bundled, tmp_path / "in.jpg", LOSSY_LEVELS)
 
 
 @pytest.mark.parametrize("has_alpha", [False, True])
 def test_a_palette_becomes_rgb_or_rgba(upscaler: Upscaler, tmp_path: Path, has_alpha: bool) -> None:
     image = Image.fromarray(photo_pixels()).quantize(9)
     options = {"transparency": bytes([255, 0, 90, 255, 255, 255, 255, 255, 255])} if has_alpha else {}
-    source = _saved(tmp_path / "in.png", image, **options)
-    with Image.open(_enlarged(upscaler, source)) as made:
+    source = saved(tmp_path / "in.png", image, **options)
+    with Image.open(enlarged_file(upscaler, source)) as made:
         assert made.mode == ("RGBA" if has_alpha else "RGB")
     if not has_alpha:
-        _is_what_the_model_makes(upscaler, source)
+        is_what_the_model_makes(upscaler, source)
 
 
 def test_one_bit_becomes_grey(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = _saved(tmp_path / "in.png", Image.fromarray(photo_pixels()).convert("1"))
-    with Image.open(_enlarged(upscaler, source)) as made, Image.open(source) as image:
+    source = saved(tmp_path / "in.png", Image.fromarray(photo_pixels()).convert("1"))
+    with Image.open(enlarged_file(upscaler, source)) as made, Image.open(source) as image:
         assert made.mode == "L"
         assert np.array_equal(np.asarray(made), upscaler(np.asarray(image.convert("L"))))
 
@@ -138,15 +91,15 @@ def test_one_bit_becomes_grey(upscaler: Upscaler, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["in.png", "in.jpg", "in.webp", "in.avif", "in.tif", "in.bmp"])
 def test_grey_stays_grey_without_a_tint(bundled: Upscaler, tmp_path: Path, name: str) -> None:
     options = {"lossless": True} if name == "in.webp" else {}
-    source = _saved(tmp_path / name, Image.fromarray(photo_pixels()).convert("L"), **options)
-    with Image.open(_enlarged(bundled, source)) as made:
+    source = saved(tmp_path / name, Image.fromarray(photo_pixels()).convert("L"), **options)
+    with Image.open(enlarged_file(bundled, source)) as made:
         assert made.mode == ("RGB" if name == "in.webp" else "L")  # WebP has no grey
         assert np.ptp(np.asarray(made.convert("RGB")).astype(int), axis=2).max() <= (1 if name == "in.webp" else 0)
 
 
 def test_grey_that_is_stored_as_colour_gets_no_tint_either(bundled: Upscaler, tmp_path: Path) -> None:
-    source = _saved(tmp_path / "in.png", Image.fromarray(photo_pixels()).convert("L").convert("RGB"))
-    with Image.open(_enlarged(bundled, source)) as made:
+    source = saved(tmp_path / "in.png", Image.fromarray(photo_pixels()).convert("L").convert("RGB"))
+    with Image.open(enlarged_file(bundled, source)) as made:
         assert made.mode == "RGB"
         assert np.ptp(np.asarray(made).astype(int), axis=2).max() == 0
 
@@ -155,7 +108,7 @@ def test_grey_that_is_stored_as_colour_gets_no_tint_either(bundled: Upscaler, tm
 def test_grey_with_alpha_stays_two_channels(upscaler: Upscaler, tmp_path: Path, name: str) -> None:
     grey = Image.fromarray(photo_pixels()).convert("LA")
     grey.putalpha(Image.fromarray(np.tile(np.arange(32, dtype=np.uint8) * 8 + 1, (24, 1))))
-    with Image.open(_enlarged(upscaler, _saved(tmp_path / name, grey))) as made:
+    with Image.open(enlarged_file(upscaler, saved(tmp_path / name, grey))) as made:
         assert made.mode == "LA"
 
 
@@ -164,7 +117,7 @@ def test_grey_with_alpha_stays_two_channels(upscaler: Upscaler, tmp_path: Path, 
 def test_16_bits_stay_16_bits(bundled: Upscaler, tmp_path: Path, channels: int, ending: str) -> None:
     samples = deep_samples(channels=channels)
     (tmp_path / "in.png").write_bytes(deep_png(samples))
-    made = read_image(_enlarged(bundled, tmp_path / "in.png", ending), deep=True)
+    made = read_image(enlarged_file(bundled, tmp_path / "in.png", ending), deep=True)
     assert made.is_deep
     assert (made.is_grey, made.alpha is not None) == (channels < 3, channels in (2, 4))
     shrunk = made.pixels[:, :, 0].reshape(24, 3, 32, 3).mean(axis=(1, 3))
@@ -182,8 +135,8 @@ def test_one_transparent_colour_of_a_png_becomes_alpha(upscaler: Upscaler, tmp_p
     pixels = photo_pixels()
     key = tuple(int(value) for value in pixels[0, 0])
     pixels[:8] = key
-    source = _saved(tmp_path / "in.png", Image.fromarray(pixels), transparency=key)
-    made = read_image(_enlarged(upscaler, source))
+    source = saved(tmp_path / "in.png", Image.fromarray(pixels), transparency=key)
+    made = read_image(enlarged_file(upscaler, source))
     assert made.alpha is not None
     assert (made.alpha[:20] == 0).all()
     assert (made.alpha[30:] == 255).all()
@@ -193,8 +146,8 @@ def test_the_gamma_of_a_png_is_kept(upscaler: Upscaler, tmp_path: Path) -> None:
     chunks = PngImagePlugin.PngInfo()
     chunks.add(b"gAMA", struct.pack(">I", 100000))
     chunks.add(b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000))
-    source = _saved(tmp_path / "in.png", Image.fromarray(photo_pixels()), pnginfo=chunks)
-    with Image.open(_enlarged(upscaler, source)) as made:
+    source = saved(tmp_path / "in.png", Image.fromarray(photo_pixels()), pnginfo=chunks)
+    with Image.open(enlarged_file(upscaler, source)) as made:
         assert made.info["gamma"] == 1.0
         assert made.info["chromaticity"][4] == 0.21
     assert any("gamma" in note for note in upscale_file(upscaler, source, tmp_path / "out.jpg"))
@@ -202,18 +155,18 @@ def test_the_gamma_of_a_png_is_kept(upscaler: Upscaler, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("lossless", [False, True])
 def test_webp_is_webp_again(bundled: Upscaler, tmp_path: Path, lossless: bool) -> None:
-    source = _saved(tmp_path / "in.webp", Image.fromarray(photo_pixels()), lossless=lossless)
-    _is_what_the_model_makes(bundled, source, LOSSY_LEVELS)
-    whole = read_image(_enlarged(bundled, source, lossless=True)).pixels
+    source = saved(tmp_path / "in.webp", Image.fromarray(photo_pixels()), lossless=lossless)
+    is_what_the_model_makes(bundled, source, LOSSY_LEVELS)
+    whole = read_image(enlarged_file(bundled, source, lossless=True)).pixels
     assert np.array_equal(whole, bundled(read_image(source).pixels))
 
 
 def test_avif_is_avif_again(bundled: Upscaler, tmp_path: Path) -> None:
-    _is_what_the_model_makes(bundled, _saved(tmp_path / "in.avif", Image.fromarray(photo_pixels())), LOSSY_LEVELS)
+    is_what_the_model_makes(bundled, saved(tmp_path / "in.avif", Image.fromarray(photo_pixels())), LOSSY_LEVELS)
 
 
 def test_more_than_8_bits_in_an_avif_are_reduced_and_that_is_said(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = _saved(tmp_path / "in.avif", Image.fromarray(photo_pixels()))
+    source = saved(tmp_path / "in.avif", Image.fromarray(photo_pixels()))
     assert upscale_file(upscaler, source, tmp_path / "out.png") == ()
     data = bytearray(source.read_bytes())
     place = data.index(b"pixi") + 9
@@ -225,13 +178,13 @@ def test_more_than_8_bits_in_an_avif_are_reduced_and_that_is_said(upscaler: Upsc
 
 
 def test_bmp_is_bmp_again(upscaler: Upscaler, tmp_path: Path) -> None:
-    _is_what_the_model_makes(upscaler, _saved(tmp_path / "in.bmp", Image.fromarray(photo_pixels())))
+    is_what_the_model_makes(upscaler, saved(tmp_path / "in.bmp", Image.fromarray(photo_pixels())))
 
 
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"])
 def test_tiff_is_tiff_again(upscaler: Upscaler, tmp_path: Path, compression: str) -> None:
-    source = _saved(tmp_path / "in.tif", Image.fromarray(photo_pixels()), compression=compression)
-    _is_what_the_model_makes(upscaler, source)
+    source = saved(tmp_path / "in.tif", Image.fromarray(photo_pixels()), compression=compression)
+    is_what_the_model_makes(upscaler, source)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -242,7 +195,7 @@ def test_tiff_of_any_samples_and_byte_order_is_read(bundled: Upscaler, tmp_path:
     scaled = {np.uint8: samples >> 8, np.uint16: samples, np.uint32: samples.astype(np.uint32) << 16}
     given = scaled.get(dtype, samples / 65535).astype(dtype)
     tifffile.imwrite(tmp_path / "in.tif", given, photometric="rgb", byteorder=order)
-    made = read_image(_enlarged(bundled, tmp_path / "in.tif"), deep=True)
+    made = read_image(enlarged_file(bundled, tmp_path / "in.tif"), deep=True)
     assert made.is_deep == (dtype != np.uint8)
     levels = 1 if made.is_deep is False else 257
     shrunk = made.pixels.reshape(24, 3, 32, 3, 3).mean(axis=(1, 3))
@@ -251,7 +204,7 @@ def test_tiff_of_any_samples_and_byte_order_is_read(bundled: Upscaler, tmp_path:
 
 def test_floating_point_beyond_0_to_1_is_clipped_and_that_is_said(upscaler: Upscaler, tmp_path: Path) -> None:
     samples = np.array([[-1, 0.5], [2, np.nan]], np.float32).repeat(8, axis=0).repeat(8, axis=1)
-    source = _saved(tmp_path / "in.tif", Image.fromarray(samples))
+    source = saved(tmp_path / "in.tif", Image.fromarray(samples))
     notes = upscale_file(upscaler, source, tmp_path / "out.tif")
     assert notes == ("floating-point samples were clipped to 0..1",)
     read = read_image(source, deep=True).pixels[:, :, 0]
@@ -263,16 +216,16 @@ def test_lab_becomes_srgb(bundled: Upscaler, tmp_path: Path) -> None:
     to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
     lab = ImageCms.applyTransform(Image.fromarray(pixels), to_lab)
     assert lab is not None
-    source = _saved(tmp_path / "in.tif", lab)
+    source = saved(tmp_path / "in.tif", lab)
     read = read_image(source).pixels
     assert np.abs(read.astype(int) - pixels).max() <= 4
-    assert np.array_equal(read_image(_enlarged(bundled, source)).pixels, bundled(read))
+    assert np.array_equal(read_image(enlarged_file(bundled, source)).pixels, bundled(read))
 
 
 def test_every_page_of_a_tiff_is_enlarged(upscaler: Upscaler, tmp_path: Path) -> None:
     pages = [Image.fromarray(photo_pixels(24, 32)), Image.fromarray(photo_pixels(10, 12))]
-    source = _saved(tmp_path / "in.tif", pages[0], save_all=True, append_images=pages[1:])
-    made = read_frames(_enlarged(upscaler, source))
+    source = saved(tmp_path / "in.tif", pages[0], save_all=True, append_images=pages[1:])
+    made = read_frames(enlarged_file(upscaler, source))
     assert made is not None
     for photo, page in zip(made.photos, pages, strict=True):
         assert np.array_equal(photo.pixels, upscaler(np.asarray(page)))
@@ -288,7 +241,7 @@ def test_pages_of_a_tiff_keep_their_16_bits_their_channels_and_their_metadata(
         for page in pages:
             given = page if page.dtype == np.uint8 else (page / (1 if dtype == np.uint16 else 65535)).astype(dtype)
             file.write(given, photometric="minisblack" if page.ndim == 2 else "rgb", resolution=(90, 90), metadata=None)
-    made = read_frames(_enlarged(bundled, tmp_path / "in.tif"))
+    made = read_frames(enlarged_file(bundled, tmp_path / "in.tif"))
     assert made is not None
     for photo, page in zip(made.photos, pages, strict=True):
         assert photo.pixels.dtype == page.dtype
@@ -313,8 +266,8 @@ def test_an_animation_keeps_its_pictures_timing_and_loops(bundled: Upscaler, tmp
         rgba[4:16, 4 + 6 * number : 14 + 6 * number] = (200, 40, 30, 255)
         pictures.append(Image.fromarray(rgba))
     options = {"duration": [100, 250, 400], "loop": 2} | _ANIMATED.get(name, {})
-    source = _saved(tmp_path / name, pictures[0], save_all=True, append_images=pictures[1:], **options)
-    before, made = read_frames(source), read_frames(_enlarged(bundled, source))
+    source = saved(tmp_path / name, pictures[0], save_all=True, append_images=pictures[1:], **options)
+    before, made = read_frames(source), read_frames(enlarged_file(bundled, source))
     assert before is not None
     assert made is not None
     assert made.durations_ms == before.durations_ms == (100, 250, 400)
@@ -327,7 +280,7 @@ def test_an_animation_keeps_its_pictures_timing_and_loops(bundled: Upscaler, tmp
 
 def test_of_an_animation_a_format_of_one_picture_gets_the_first(upscaler: Upscaler, tmp_path: Path) -> None:
     pictures = [Image.new("RGB", (8, 8), colour) for colour in ((250, 0, 0), (0, 250, 0))]
-    source = _saved(tmp_path / "in.gif", pictures[0], save_all=True, append_images=pictures[1:])
+    source = saved(tmp_path / "in.gif", pictures[0], save_all=True, append_images=pictures[1:])
     assert "only the first of 2 pictures" in upscale_file(upscaler, source, tmp_path / "out.jpg")[0]
     assert "the timing of the animation was left out" in upscale_file(upscaler, source, tmp_path / "out.tif")[0]
     frames = read_frames(tmp_path / "out.tif")
@@ -341,7 +294,7 @@ def test_formats_of_plugins_are_read_and_written_where_installed(
 ) -> None:
     pytest.importorskip(package)
     write_image(tmp_path / name, Photo(photo_pixels()))
-    made = read_image(_enlarged(bundled, tmp_path / name))
+    made = read_image(enlarged_file(bundled, tmp_path / name))
     assert np.abs(made.pixels.astype(float) - bundled(read_image(tmp_path / name).pixels)).mean() <= LOSSY_LEVELS
 
 
@@ -353,201 +306,5 @@ def test_a_plugin_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_another_format_is_made_when_it_is_asked_for(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = _saved(tmp_path / "in.webp", Image.fromarray(photo_pixels()), lossless=True)
-    _is_what_the_model_makes(upscaler, source, ending=".png")
-
-
-# -- metadata ---------------------------------------------------------------------------------------------------------
-
-
-def _exif_with_thumbnail(orientation: int = 6) -> bytes:
-    """Orientation, resolution of 72, size of 32×24, maker, and a thumbnail."""
-    thumbnail = io.BytesIO()
-    Image.new("RGB", (8, 6), (1, 2, 3)).save(thumbnail, "JPEG")
-    picture = thumbnail.getvalue()
-    first = [
-        (0x010F, 2, 6, 200), (0x0112, 3, 1, orientation), (0x011A, 5, 1, 208), (0x011B, 5, 1, 216), (0x8769, 4, 1, 100),
-    ]  # fmt: skip
-    inner = [(0xA002, 3, 1, 32), (0xA003, 3, 1, 24)]
-    second = [(0x0201, 4, 1, 224), (0x0202, 4, 1, len(picture))]
-
-    def directory(entries: list[tuple[int, int, int, int]], following: int) -> bytes:
-        packed = b"".join(
-            struct.pack("<HHIHH" if kind == 3 else "<HHII", tag, kind, count, value, *[0] * (kind == 3))
-            for tag, kind, count, value in entries
-        )
-        return struct.pack("<H", len(entries)) + packed + struct.pack("<I", following)
-
-    block = b"II*\0" + struct.pack("<I", 8) + directory(first, 140)
-    block = block.ljust(100, b"\0") + directory(inner, 0)
-    block = block.ljust(140, b"\0") + directory(second, 0)
-    block = block.ljust(200, b"\0") + b"Maker\0\0\0" + struct.pack("<4I", 72, 1, 72, 1)
-    return b"Exif\0\0" + block + picture
-
-
-@pytest.mark.parametrize("name", ["in.jpg", "in.webp", "in.png", "in.avif"])
-def test_exif_is_kept_and_made_true(upscaler: Upscaler, tmp_path: Path, name: str) -> None:
-    pixels = photo_pixels()
-    source = _saved(tmp_path / name, Image.fromarray(pixels), exif=_exif_with_thumbnail())
-    with Image.open(_enlarged(upscaler, source)) as made:
-        assert made.size == (72, 96), "turned upright, once"
-        exif = made.getexif()
-        assert exif.get(0x0112, 1) == 1
-        assert exif[0x010F] == "Maker"
-        assert (exif[0x011A], exif[0x011B]) == (216, 216)
-        assert (exif.get_ifd(0x8769)[0xA002], exif.get_ifd(0x8769)[0xA003]) == (72, 96)
-        assert not exif.get_ifd(1), "the thumbnail is gone"
-        assert b"\xff\xd8\xff" not in made.info["exif"]
-
-
-def test_exif_goes_into_a_tiff_and_out_of_it(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = _saved(tmp_path / "in.jpg", Image.fromarray(photo_pixels()), exif=_exif_with_thumbnail())
-    tiff = _enlarged(upscaler, source, ".tif")
-    again = tiff.with_name("again.jpg")
-    upscale_file(upscaler, tiff, again)
-    for path, size in ((tiff, (72, 96)), (again, (216, 288))):
-        with Image.open(path) as made:
-            exif = made.getexif()
-            assert made.size == size
-            assert exif[0x010F] == "Maker"
-            assert (exif.get_ifd(0x8769)[0xA002], exif.get_ifd(0x8769)[0xA003]) == size
-
-
-@pytest.mark.parametrize("name", ["in.jpg", "in.png", "in.webp", "in.avif", "in.tif"])
-def test_xmp_is_kept(upscaler: Upscaler, tmp_path: Path, name: str) -> None:
-    write_image(tmp_path / name, Photo(photo_pixels(), carried={"xmp": b"<x:xmpmeta/>"}))
-    assert read_image(_enlarged(upscaler, tmp_path / name)).carried["xmp"] == b"<x:xmpmeta/>"
-
-
-@pytest.mark.parametrize("name", ["in.jpg", "in.tif"])
-def test_iptc_is_kept_where_the_format_has_a_place(upscaler: Upscaler, tmp_path: Path, name: str) -> None:
-    caption = b"\x1c\x02\x78\x00\x05Hello"
-    write_image(tmp_path / name, Photo(photo_pixels(), carried={"iptc": caption}))
-    assert read_image(_enlarged(upscaler, tmp_path / name)).carried["iptc"] == caption
-    assert any("IPTC" in note for note in upscale_file(upscaler, tmp_path / name, tmp_path / "out.png"))
-
-
-@pytest.mark.parametrize("name", ["in.jpg", "in.png", "in.webp", "in.avif", "in.tif"])
-def test_an_rgb_profile_is_kept_and_pixels_are_not_reinterpreted(upscaler: Upscaler, tmp_path: Path, name: str) -> None:
-    source = _saved(tmp_path / name, Image.fromarray(photo_pixels()), icc_profile=WIDE_RGB)
-    made = read_image(_enlarged(upscaler, source))
-    assert made.carried["icc_profile"] == WIDE_RGB
-    if name in ("in.png", "in.tif"):
-        assert np.array_equal(made.pixels, upscaler(photo_pixels()))
-
-
-@pytest.mark.parametrize("name", ["in.jpg", "in.png", "in.tif", "in.bmp"])
-def test_resolution_grows_with_the_photo(upscaler: Upscaler, tmp_path: Path, name: str) -> None:
-    source = _saved(tmp_path / name, Image.fromarray(photo_pixels()), dpi=(100, 100))
-    made = read_image(_enlarged(upscaler, source, target=Target(scale=2.5)))
-    assert made.carried["dpi"] == pytest.approx((250, 250), abs=0.6)
-
-
-def test_texts_of_a_png_are_kept(upscaler: Upscaler, tmp_path: Path) -> None:
-    chunks = PngImagePlugin.PngInfo()
-    chunks.add_text("Title", "Hello")
-    chunks.add_itxt("Author", "Żółć")
-    source = _saved(tmp_path / "in.png", Image.fromarray(photo_pixels()), pnginfo=chunks)
-    with Image.open(_enlarged(upscaler, source)) as made:
-        assert made.text == {"Title": "Hello", "Author": "Żółć"}
-
-
-def test_strip_leaves_nothing_but_how_colours_are_shown(upscaler: Upscaler, tmp_path: Path) -> None:
-    carried = {
-        "exif": _exif_with_thumbnail()[6:],
-        "xmp": b"<x/>",
-        "iptc": b"\x1c\x02\x78\x00\x01a",
-        "dpi": (99.0, 99.0),
-    }
-    for name in ("in.jpg", "in.png", "in.tif"):
-        write_image(
-            tmp_path / name, Photo(photo_pixels(), carried={**carried, "icc_profile": SRGB, "text": {"a": "b"}})
-        )
-        made = read_image(_enlarged(upscaler, tmp_path / name, is_stripped=True))
-        assert set(made.carried) == {"icc_profile"}
-
-
-# -- transparency -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("bits", [8, 16])
-def test_what_is_hidden_does_not_darken_edges(bundled: Upscaler, tmp_path: Path, bits: int) -> None:
-    colour = (200, 120, 40)
-    rows, columns = np.mgrid[0:40, 0:40]
-    covered = np.clip((14 - np.hypot(rows - 20, columns - 20)) / 2 + 0.5, 0, 1)
-    rgba = np.zeros((40, 40, 4), np.uint8)  # black where nothing is seen
-    rgba[covered > 0, :3] = colour
-    rgba[:, :, 3] = np.rint(255 * covered)
-    if bits == 16:
-        (tmp_path / "in.png").write_bytes(deep_png(rgba.astype(np.uint16) * 257))
-    else:
-        Image.fromarray(rgba).save(tmp_path / "in.png")
-    made = read_image(_enlarged(bundled, tmp_path / "in.png"))
-    assert made.alpha is not None
-    assert np.abs(made.pixels.astype(int) - colour).max() <= RINGING_LEVELS
-    assert (made.alpha[57:63, 57:63] == 255).all()
-    assert (made.alpha[:9] == 0).all()
-
-
-def test_soft_edges_become_hard_in_the_middle_where_the_format_knows_no_half(bundled: Upscaler, tmp_path: Path) -> None:
-    rgba = np.zeros((24, 32, 4), np.uint8)
-    rgba[:, :, 3] = np.linspace(0, 255, 32)
-    made = read_image(_enlarged(bundled, _saved(tmp_path / "in.png", Image.fromarray(rgba)), ".gif"))
-    assert made.alpha is not None
-    assert set(np.unique(made.alpha)) == {0, 255}
-    assert abs((made.alpha > 0).mean() - 0.5) < 0.05
-
-
-def test_opaque_alpha_stays_opaque(bundled: Upscaler, tmp_path: Path) -> None:
-    rgba = np.dstack([photo_pixels(), np.full((24, 32), 255, np.uint8)])
-    for target in (None, Target(scale=2.5), Target(scale=4)):
-        made = read_image(_enlarged(bundled, _saved(tmp_path / "in.png", Image.fromarray(rgba)), target=target))
-        assert made.alpha is not None
-        assert (made.alpha == 255).all()
-
-
-# -- size and quality -------------------------------------------------------------------------------------------------
-
-_TARGETS = (
-    (Target(scale=2), (48, 64)),
-    (Target(scale=3), (72, 96)),
-    (Target(scale=2.5), (60, 80)),
-    (Target(scale=1.3), (31, 42)),
-    (Target(scale=8), (192, 256)),
-    (Target(width=101), (76, 101)),
-    (Target(height=100), (100, 133)),
-    (Target(fit=(1920, 60)), (60, 80)),
-    (Target(longest=100), (75, 100)),
-    (Target(megapixels=0.0075), (75, 100)),
-    (Target(scale=0.5), (12, 16)),
-)
-
-
-@pytest.mark.parametrize(("target", "size"), _TARGETS, ids=str)
-@pytest.mark.parametrize("kind", ["RGB", "RGBA", "L", "16 bits"])
-def test_the_size_is_what_was_asked_for(
-    bundled: Upscaler, tmp_path: Path, target: Target, size: tuple[int, int], kind: str
-) -> None:
-    if kind == "16 bits":
-        (tmp_path / "in.png").write_bytes(deep_png(deep_samples()))
-    else:
-        Image.fromarray(photo_pixels()).convert(kind).save(tmp_path / "in.png")
-    made = read_image(_enlarged(bundled, tmp_path / "in.png", target=target))
-    assert made.pixels.shape[:2] == size
-    assert abs(float(made.pixels.mean()) - float(read_image(tmp_path / "in.png").pixels.mean())) < 2
-
-
-def test_quality_is_used_where_there_is_one(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = _saved(tmp_path / "in.png", Image.fromarray(photo_pixels(64, 64)))
-    for ending in (".jpg", ".webp", ".avif"):
-        fine = _enlarged(upscaler, source, ending).stat().st_size
-        assert _enlarged(upscaler, source, ending, quality=20).stat().st_size < fine / 2
-    notes = upscale_file(upscaler, source, tmp_path / "q.png", settings=PhotoSettings(quality=20))
-    assert "the quality was not used" in notes[0]
-
-
-def test_lossless_is_refused_where_it_is_not_to_be_had(upscaler: Upscaler, tmp_path: Path) -> None:
-    source = _saved(tmp_path / "in.jpg", Image.fromarray(photo_pixels()))
-    with pytest.raises(SettingError, match="use PNG or WebP"):
-        _enlarged(upscaler, source, lossless=True)
-    assert [path.name for path in tmp_path.iterdir()] == ["in.jpg"]
+    source = saved(tmp_path / "in.webp", Image.fromarray(photo_pixels()), lossless=True)
+    is_what_the_model_makes(upscaler, source, ending=".png")

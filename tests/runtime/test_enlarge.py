@@ -1,35 +1,18 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from pocketsr.errors import SettingError
 from pocketsr.image import Photo, resize_bicubic
-from pocketsr.runtime import Backend, Target, Upscaler
-from pocketsr.runtime.backends.reference import ReferenceSession
+from pocketsr.runtime import Target, Upscaler
 from pocketsr.runtime.enlarge import Enlarger
-from sample_graphs import abpn_like_graph, spec_for
-
-
-class _InMemory(Backend):
-    """A backend whose model is a sample graph of one scale."""
-
-    name = "in memory"
-
-    def __init__(self, scale: int) -> None:
-        self.scale = scale
-
-    def load(self, path: Path, *, threads: int | None = None) -> ReferenceSession:
-        del path, threads
-        graph = abpn_like_graph(channels=4, depth=1, scale=self.scale)
-        return ReferenceSession(graph, spec_for(graph))
+from sample_models import InMemory
 
 
 @pytest.fixture(scope="module")
 def models() -> dict[int, Upscaler]:
-    return {scale: Upscaler("any.tflite", backend=_InMemory(scale)) for scale in (2, 3)}
+    return {scale: Upscaler("any.tflite", backend=InMemory(scale)) for scale in (2, 3)}
 
 
 def _made(enlarger: Enlarger, photo: Photo) -> np.ndarray:

@@ -8,26 +8,14 @@ from PIL import Image
 
 from pocketsr.errors import ImageFileError, ImageTooLargeError, OutputExistsError
 from pocketsr.image import Photo, read_image, write_image
-from pocketsr.runtime import Backend, Upscaler, enlarge
-from pocketsr.runtime.backends.reference import ReferenceSession
+from pocketsr.runtime import Upscaler, enlarge
 from pocketsr.runtime.photo import network_input, photo_of, upscale_file, upscaled_strips, write_upscaled
-from sample_graphs import abpn_like_graph, spec_for
-
-
-class _InMemory(Backend):
-    """A backend whose model is a sample graph, so that nothing is read from disk."""
-
-    name = "in memory"
-
-    def load(self, path: Path, *, threads: int | None = None) -> ReferenceSession:
-        del path, threads
-        graph = abpn_like_graph(channels=4, depth=1)
-        return ReferenceSession(graph, spec_for(graph))
+from sample_models import InMemory
 
 
 @pytest.fixture
 def upscaler() -> Upscaler:
-    return Upscaler("any.tflite", backend=_InMemory(), tile=16)
+    return Upscaler("any.tflite", backend=InMemory(), tile=16)
 
 
 def _pixels(height: int, width: int, seed: int = 0) -> np.ndarray:

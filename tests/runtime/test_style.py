@@ -12,15 +12,14 @@ from PIL import Image
 import pocketsr
 from pocketsr.errors import ModelFileError, SettingError, UnknownNameError
 from pocketsr.image import Photo, read_image
-from pocketsr.runtime import Backend, Target, Upscaler
-from pocketsr.runtime.backends.reference import ReferenceSession
+from pocketsr.runtime import Target, Upscaler
 from pocketsr.runtime.chosen import choose_names, open_models
 from pocketsr.runtime.enlarge import Enlarger
 from pocketsr.runtime.photo import PhotoSettings, upscale_file
 from pocketsr.runtime.style import JPEG_QUALITY, Evidence, choose_style, find_evidence, style_for
 from pocketsr.weights import Style, catalogue
 from pocketsr.weights.catalogue import Entry
-from sample_graphs import abpn_like_graph, spec_for
+from sample_models import InMemory
 from sample_photographs import photograph
 
 
@@ -67,20 +66,8 @@ def test_a_style_that_is_asked_for_is_taken_without_a_look() -> None:
         choose_style(Photo(_pixels()), "anime")  # type: ignore[arg-type]
 
 
-class _InMemory(Backend):
-    name = "in memory"
-
-    def __init__(self, scale: int) -> None:
-        self.scale = scale
-
-    def load(self, path: Path, *, threads: int | None = None) -> ReferenceSession:
-        del path, threads
-        graph = abpn_like_graph(channels=4, depth=1, scale=self.scale)
-        return ReferenceSession(graph, spec_for(graph))
-
-
 def _model(scale: int, style: Style) -> Upscaler:
-    made = Upscaler(f"{style}-x{scale}.tflite", backend=_InMemory(scale))
+    made = Upscaler(f"{style}-x{scale}.tflite", backend=InMemory(scale))
     made.style = style
     return made
 

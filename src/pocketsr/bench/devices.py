@@ -7,7 +7,7 @@ not say their channels, taken to be 3. Operators of a network run one into anoth
 factor is set by the plain network of ABPN's Table 2, which is nothing but convolutions. What the paper does not print
 is taken for what is nearest to it (``_LIKE``), depth-to-space for free.
 
-How far that is off is said by networks that papers measured on the same accelerator (``PRINTED``).
+How far that is off is said by networks that papers measured on the same accelerator (``Device.printed``).
 """
 
 from __future__ import annotations

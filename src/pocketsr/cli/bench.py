@@ -45,10 +45,6 @@ _PACKAGES = {"litert": "ai_edge_litert", "openvino": "openvino", "onnxruntime": 
 @click.option("--profile", "is_profiled", is_flag=True, help="Time operator by operator, too.")
 @click.option("--roofline", "has_roofline", is_flag=True, help="Measure this machine's peaks, too, and show the share.")
 @click.option("--nodes", "has_nodes", is_flag=True, help="Time single operators at 1080p instead, as ABPN's Table 1.")
-@click.option(
-    "--predict", "networks", multiple=True, metavar="NETWORK", help="Predict a network from single operators instead, "
-    "and time it: a name, a model, or all. May be repeated.",
-)  # fmt: skip
 @click.option("--adb", "on_phone", is_flag=True, help="Measure one MODEL on an Android phone instead.")
 @click.option("--serial", help="Which phone, where several are connected.")
 @click.option("--benchmark-model", "tool", type=click.Path(path_type=Path), help="Google's benchmark_model, for --adb.")
@@ -72,7 +68,6 @@ def command(
     is_profiled: bool,
     has_roofline: bool,
     has_nodes: bool,
-    networks: tuple[str, ...],
     on_phone: bool,
     serial: str | None,
     tool: Path | None,
@@ -97,16 +92,15 @@ def command(
     from pocketsr.bench import write_record
 
     is_beside = is_profiled or has_roofline or with_bare or with_peers or bool(peer_files)
-    if (has_nodes or networks) and (models or on_phone or is_beside):
-        raise click.UsageError("--nodes and --predict go without a MODEL, --adb, and what is timed beside models")
+    if has_nodes and (models or on_phone or is_beside):
+        raise click.UsageError("--nodes goes without a MODEL, --adb, and what is timed beside models")
     models = models or ("abpn-x3",)
-    if has_nodes or networks:
-        from pocketsr.cli.bench_nodes import predicted, timed_nodes
+    if has_nodes:
+        from pocketsr.cli.bench_nodes import timed_nodes
 
-        idle = _watched(strict)
-        nodes, failed = timed_nodes(backends, threads, runs) if has_nodes else ((), {})
-        predictions, missing = predicted(networks, backends, threads, sizes[0], runs) if networks else ((), {})
-        found = make_record((), idle, nodes=nodes, predictions=predictions, failed={**failed, **missing})
+        idle = watched(strict)
+        nodes, failed = timed_nodes(backends, threads, runs)
+        found = make_record((), idle, nodes=nodes, failed=failed)
     elif on_phone:
         if len(models) > 1 or len(sizes) > 1 or backends or threads or is_beside:
             raise click.UsageError("--adb takes one MODEL and one --size, and chooses backends and threads itself")
@@ -130,7 +124,7 @@ def command(
         asked += in_torch(networks_in_torch, threads, device=device, precision=precision, forms=forms)
         counts = tuple(dict.fromkeys(one.threads for one in asked))
         with peers(_scale(models[0]), counts, peer_files, is_asked=with_peers) as others:
-            idle = _watched(strict)
+            idle = watched(strict)
             of_all = _measured([*asked, *others.asked], sizes, runs, leaves_out=others.leaves_out)
             results = tuple(others.named(one) for one in of_all)
         ours = of_all[: len(asked)]
@@ -248,7 +242,8 @@ def _scale(model: str) -> int:
     return read_spec(path).scale if path.suffix == ".tflite" else 3
 
 
-def _watched(strict: bool) -> Idleness:
+def watched(strict: bool) -> Idleness:
+    """Return how idle the machine is; warn where it is not, or refuse."""
     from pocketsr.bench import watch
     from pocketsr.errors import PocketsrError
 

@@ -1,4 +1,4 @@
-"""``pocketsr bench --nodes`` and ``--predict``: single operators, and networks as sums of them."""
+"""``pocketsr bench --nodes`` and ``pocketsr predict``: single operators, and networks as sums of them."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def _print_results(console: Console, results: Sequence[Measured]) -> None:
     columns += ["load", "peak MB", "exact"]
     rows = []
     for one in results:
-        for figures, of_first in zip(one.sizes, results[0].sizes, strict=False):
+        for figures, of_first in zip(one.sizes, results[0].sizes, strict=True):
             timing = figures.timing
             row = [_short(one.model.name), one.backend, str(one.threads or ""), f"{figures.height}×{figures.width}"]
             row += [

@@ -51,9 +51,8 @@ class Trained:
 @click.option(
     "--rounding",
     type=click.Choice(["compensated", "nearest"]),
-    default="compensated",
-    show_default=True,
-    help="How weights are rounded after training: each making up for those before, or each to its nearest step.",
+    help="How weights are rounded after training: each making up for those before, or each to its nearest step  "
+    "[default: compensated].",
 )
 @click.option("--extremes", is_flag=True, help="Let the images for that reach black and white.")
 @click.option("--equivalent", "folds_skip", is_flag=True, help="Fold the skip into the convolutions, as ETDS does.")
@@ -78,7 +77,7 @@ def command(
     form: str | None,
     precision: str | None,
     ptq: Method | None,
-    rounding: Rounding,
+    rounding: Rounding | None,
     extremes: bool,
     folds_skip: bool,
     wide: tuple[str, ...],
@@ -115,6 +114,10 @@ def command(
         raise click.UsageError("--ptq makes an int8 file; it does not go with --precision float32")
     if wide and not ptq and precision != "int8":
         raise click.UsageError("--wide is for files quantised here: add --ptq; in a recipe it is the stage's `wide`")
+    if rounding and not ptq and precision != "int8":
+        raise click.UsageError(
+            "--rounding is for files quantised here: add --ptq; in a recipe it is the stage's `rounding`"
+        )
     if challenge and form == "onnx":
         raise click.UsageError("--challenge is a pair of .tflite files; name the output NAME.tflite")
 
@@ -125,7 +128,7 @@ def command(
     trained = None if _is_model(checkpoint) else _trained(Path(checkpoint))
     files = list_images(images)
     if trained is None:
-        if precision or ptq or wide or folds_skip or extremes:
+        if precision or ptq or rounding or wide or folds_skip or extremes:
             raise click.UsageError(f"{checkpoint} is a model file, to be written as it is: leave out what changes it")
         graph, forward, spec = _opened(checkpoint, name)
     else:
@@ -136,8 +139,14 @@ def command(
             return with_extremes(lows) if extremes else lows
 
         graph, forward = _lowered(
-            trained.network, precision, ptq, representative, rounding=rounding, folds_skip=folds_skip, wide=wide
-        )  # fmt: skip
+            trained.network,
+            precision,
+            ptq,
+            representative,
+            rounding=rounding or "compensated",
+            folds_skip=folds_skip,
+            wide=wide,
+        )
         spec = _spec(trained, graph, name or output.stem)
     samples = [low(file, graph.scale, graph.input.channels) for file in files[:count]]
     if form == "onnx":
@@ -169,7 +178,7 @@ def _is_model(checkpoint: str) -> bool:
     """Whether a word is a model: a name of the catalogue, or a file of that kind."""
     from pocketsr.weights import entries
 
-    return checkpoint.endswith((".tflite", ".onnx")) or checkpoint in [entry.name for entry in entries()]
+    return checkpoint.endswith(".tflite") or checkpoint in [entry.name for entry in entries()]
 
 
 def _opened(model: str, name: str | None) -> tuple[Graph, Forward, ModelSpec]:

@@ -53,17 +53,15 @@ def _show(entry: Entry, *, as_json: bool) -> None:
 
 def _table(entries: Sequence[Entry]) -> str:
     """Return the entries in columns, with what each is for and its figures on Set5, Set14 and BSD100."""
-    first: dict[tuple[int, str], int] = {}
-    for entry in entries:
-        if entry.order:
-            key = entry.scale, entry.style
-            first[key] = min(entry.order, first.get(key, entry.order))
+    from pocketsr.weights import defaults
+
+    taken = {entry.name for style in {entry.style for entry in entries} for entry in defaults(style).values()}
     rows = [("model", "", "for", "precision", "network", "licence", "PSNR in dB on Set5, Set14, BSD100")]
     rows += [
         (
             entry.name,
             f"×{entry.scale}",
-            entry.style + (" (default)" if entry.order and entry.order == first[entry.scale, entry.style] else ""),
+            entry.style + (" (default)" if entry.name in taken else ""),
             entry.precision,
             entry.network,
             entry.licence,

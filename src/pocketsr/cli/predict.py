@@ -7,6 +7,9 @@ from pathlib import Path
 
 import click
 
+#: Counted runs of each operator that this machine is fitted to.
+_RUNS = 20
+
 
 @click.command()
 @click.argument("networks", nargs=-1, required=True, metavar="NETWORK...")
@@ -36,7 +39,7 @@ def command(
     that is not here a paper's measurement stands beside it, where there is one.
     """
     from pocketsr.bench import write_record
-    from pocketsr.cli.bench import make_record
+    from pocketsr.cli.bench import make_record, watched
     from pocketsr.cli.bench_nodes import predicted, predicted_elsewhere
     from pocketsr.cli.bench_tables import print_record
 
@@ -45,10 +48,12 @@ def command(
     if output is not None and not output.absolute().parent.is_dir():
         raise click.UsageError(f"there is no folder {output.parent} to write {output.name} in; create it first")
     if device == "this":
-        rows, failed = predicted(networks, backend, () if threads is None else (threads,), size, 20)
+        idle = watched(strict=False)
+        rows, failed = predicted(networks, backend, () if threads is None else (threads,), size, _RUNS)
     else:
+        idle = None
         rows, failed = predicted_elsewhere(networks, device, size)
-    found = make_record((), None, predictions=rows, failed=failed)
+    found = make_record((), idle, predictions=rows, failed=failed)
     if output is not None:
         write_record(found, output)
     if as_json:

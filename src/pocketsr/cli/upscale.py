@@ -54,7 +54,7 @@ _SOURCE = _Source(path_type=Path, readable=False)
 @click.option("-r", "--recursive", "is_recursive", is_flag=True, help="Folders in folders, too, made again under -o.")
 @click.option("--name", "pattern", help="Names of outputs, as '{stem}_x{scale}.{ext}'; also {model} {folder} {number}.")
 @click.option("--suffix", help="Added to the names of outputs, before the ending.")
-@click.option("--tta", is_flag=True, help="Mean over 8 orientations: a little better, 8 times as slow.")
+@click.option("--tta", is_flag=True, help="Mean over 8 orientations: a little better, 9 to 10 times as slow.")
 @click.option("-t", "--threads", type=click.IntRange(min=1), help="Processor threads  [default: all].")
 @click.option(
     "--tile", type=click.IntRange(min=0), default=0, help="Side of a tile in pixels; 0, the default, chooses."

@@ -87,7 +87,7 @@ class JpegTraces:
 
 
 def find_jpeg_traces(pixels: npt.NDArray[Any]) -> JpegTraces:
-    """Look for what JPEG leaves in pixels: in the busiest half megapixel, some 30 ms.
+    """Look for what JPEG leaves in pixels: in the busiest half megapixel, however large the image.
 
     Args:
         pixels: uint8 or uint16 ``(H, W)`` or ``(H, W, 3)``, RGB.

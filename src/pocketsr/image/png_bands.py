@@ -55,7 +55,7 @@ class PngBands:
         """
         row_bytes = 1 + self.width * _PIXEL_BYTES[self._header[9]]
         step = max(1, _BAND_PIXELS // self.width)
-        rows = _filtered_rows(self._file)
+        rows = _FilteredRows(self._file)
         above = b""
         for top in range(0, self.height, step):
             count = min(step, self.height - top)
@@ -110,7 +110,7 @@ def open_png_bands(file: IO[bytes]) -> PngBands | None:
     return PngBands(skeleton, width, height, file, header, meaning)
 
 
-class _filtered_rows:  # noqa: N801 - a function with a memory
+class _FilteredRows:
     """The unpacked content of all IDAT chunks, taken a piece at a time."""
 
     def __init__(self, file: IO[bytes]) -> None:

@@ -2,9 +2,9 @@
 
     slab of rows ──> as it is, mirrored, turned (8) ──> upscaler ──> turned back ──> sum, (sum + 4) >> 3 ──> strip
 
-A network gives each orientation slightly other errors, which the mean halves. Slabs overlap by the receptive field, and
-sums are of whole numbers: the result is that of the whole image in one piece, and the same on every machine in int8.
-Takes eight times as long. Knows nothing of backends.
+A network gives each orientation slightly other errors, part of which the mean takes away. Slabs overlap by the
+receptive field, and sums are of whole numbers: the result is that of the whole image in one piece, and the same on
+every machine in int8. Takes eight runs and the turning. Knows nothing of backends.
 """
 
 from __future__ import annotations

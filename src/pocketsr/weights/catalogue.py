@@ -55,7 +55,8 @@ class Entry:
         network: Name of its network.
         style: What kind of input it is for.
         channels: 3 knows colour, 1 luma only.
-        order: Where no model is named, the lowest of a scale and style is taken; 0 only ever by its name.
+        order: Where no model is named, the lowest of a scale and style is taken; 0 never, but for
+            models of luma, which video takes whatever theirs is.
         checkpoint: Saved network (``.safetensors``, folded) in the bank, to train or export on from; may be empty.
         folder: Where the catalogue lies.
     """
