@@ -83,4 +83,4 @@ def test_the_command_predicts_models_and_networks(monkeypatch: pytest.MonkeyPatc
     done = CliRunner().invoke(main, ["predict", "espnc", "-t", "1"])
     assert (done.exit_code, "did you mean 'espcn'" in done.stderr) == (2, True)
     done = CliRunner().invoke(main, ["bench", "abpn-x3", "--nodes"])
-    assert (done.exit_code, "go without a MODEL" in done.stderr) == (2, True)
+    assert (done.exit_code, "goes without a MODEL" in done.stderr) == (2, True)
