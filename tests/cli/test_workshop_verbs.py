@@ -136,6 +136,14 @@ def test_export_refuses_to_overwrite_and_to_quantise_twice(trained: Path, image_
     assert not (tmp_path / "m.tflite").exists()
 
 
+def test_export_refuses_rounding_where_nothing_is_quantised(trained: Path, image_folder: Path, tmp_path: Path) -> None:
+    for given in (trained / "float.pt", "abpn-x3"):
+        done = pocketsr("export", given, "-o", tmp_path / "m.tflite", "--images", image_folder, "--rounding", "nearest")
+        assert done.exit_code == 2
+        assert "--rounding is for files quantised here" in done.stderr
+    assert not (tmp_path / "m.tflite").exists()
+
+
 def test_a_stage_of_integer_arithmetic_is_an_onnx_file_of_bytes(
     trained: Path, image_folder: Path, tmp_path: Path
 ) -> None:
