@@ -30,8 +30,11 @@ from PIL import Image
 
 import pocketsr
 from pocketsr.cli import main as command
+from pocketsr.weights import defaults
 
 HEIGHT, WIDTH, SCALE = 360, 640, 3
+#: What the command takes for JPEGs of this quality; its time alone is what the command is beside.
+QUALITY, MODEL = 90, defaults("jpeg")[SCALE].name
 COLD_STARTS = 5
 #: As pocketsr writes JPEG: quality 95, full chroma.
 JPEG = {"quality": 95, "subsampling": 0}
@@ -59,6 +62,7 @@ def main() -> None:
     megapixels = options.images * HEIGHT * WIDTH * SCALE**2 / 1e6
     results = {
         "load_before": round(load, 2),
+        "model": MODEL,
         "images": options.images,
         "rounds": options.rounds,
         "ways": {
@@ -82,7 +86,7 @@ def make_photos(folder: Path, count: int) -> list[Path]:
     large = speed.photo_like(HEIGHT + 8 * count, WIDTH)
     paths = [folder / f"{number:03}.jpg" for number in range(count)]
     for number, path in enumerate(paths):
-        Image.fromarray(large[8 * number :][:HEIGHT]).save(path, quality=90)
+        Image.fromarray(large[8 * number :][:HEIGHT]).save(path, quality=QUALITY)
     return paths
 
 
@@ -102,7 +106,7 @@ def in_turn(ways: dict[str, Callable[[], None]], rounds: int, out: Path) -> dict
 
 def network_alone(photos: list[Path]) -> None:
     """Open the model and run it as often as there are photographs, on one that is in memory."""
-    upscale = pocketsr.load()
+    upscale = pocketsr.load(MODEL)
     with Image.open(photos[0]) as image:
         frame = np.asarray(image.convert("RGB"))
     for _ in photos:

@@ -91,8 +91,7 @@ def twelve_megapixels() -> dict[str, object]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         photo, target = make_photo(folder / "in.jpg", HEIGHT, WIDTH), folder / "out.jpg"
-        entry = defaults().get(2)
-        model = entry.name if entry is not None else str(untrained(folder / "scsrn-x2.tflite"))
+        model = defaults()[2].name
         ways = {
             "pocketsr upscale": upscale(photo, target, "-m", model, "-s", "2", "-q"),
             "Pillow Lanczos": [sys.executable, "-c", PILLOW, str(photo), str(target)],
@@ -108,7 +107,7 @@ def twelve_megapixels() -> dict[str, object]:
     seconds = {way: median(wall for wall, _ in all_) for way, all_ in runs.items()}
     ours = seconds["pocketsr upscale"]
     return {
-        "model": Path(model).stem + ("" if entry is not None else ", untrained"),
+        "model": model,
         "megapixels": HEIGHT * WIDTH / 1e6,
         "rounds": ROUNDS,
         "ways": {
@@ -126,24 +125,6 @@ def twelve_megapixels() -> dict[str, object]:
             name: {**found, "times_ours": round(found["estimated_s"] / ours, 1)} for name, found in class_.items()
         },
     }
-
-
-def untrained(path: Path) -> Path:
-    """Write SCSRN ×2 in int8 with the weights it begins with, which cost the same time as trained ones."""
-    import torch
-
-    from pocketsr.compress import quantise
-    from pocketsr.graph import receptive_field
-    from pocketsr.graph.tflite import write_model
-    from pocketsr.networks import build
-    from pocketsr.spec import ModelSpec
-
-    torch.manual_seed(0)
-    images = [np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)]
-    graph = quantise(build("scsrn", {"scale": 2}).eval(), images).graph()
-    spec = ModelSpec(name=path.stem, network="scsrn", scale=2, precision="int8", receptive_field=receptive_field(graph))
-    write_model(graph, spec, path)
-    return path
 
 
 def network_alone(model: str) -> float:

@@ -116,7 +116,7 @@ def _batch(batch: dict[str, Any]) -> list[str]:
     share = max(row["megapixels_per_second"] for way, row in ways.items() if way.startswith("pocketsr"))
     share /= ways["network alone"]["megapixels_per_second"]
     return [
-        f"A folder of {batch['images']} JPEGs 640×360 ×3 as JPEGs, output megapixels a second:",
+        f"A folder of {batch['images']} JPEGs 640×360 ×3 as JPEGs by {batch['model']}, output megapixels a second:",
         "",
         "| | median | slowest – fastest |",
         "|---|---|---|",

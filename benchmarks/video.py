@@ -4,9 +4,8 @@
 
 FOLDER holds bottle-detection.mp4 (640×360) and bigbuckbunny.mp4 (1280×720). Every job runs in a process of its own, in
 turn with the others, several times; medians are kept, and the processor's time beside the clock's, which others on the
-machine lengthen. A model is a name, a file, or ``untrained-luma``: SESR on luma with random weights, which take as
-long. Models of another scale than a clip's are left out. --dry-run prints and keeps nothing. Leave the machine alone
-meanwhile.
+machine lengthen. A model is a name or a file; those of another scale than a clip's are left out. --dry-run prints and
+keeps nothing. Leave the machine alone meanwhile.
 """
 
 from __future__ import annotations
@@ -33,8 +32,6 @@ from pocketsr.weights import defaults
 
 #: Clip, scale, and the pictures a second that are hoped for.
 CASES = (("bottle-detection.mp4", 3, 24), ("bigbuckbunny.mp4", 2, 10))
-#: SESR's depth where it is untrained: what the hoped-for pictures a second leave room for.
-DEPTHS = {3: 5, 2: 3}
 #: Pictures of what memory is looked at with.
 LONG, TINY = 1800, 9000
 
@@ -179,30 +176,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         luma = defaults(channels=1)
-        named = [luma[scale].name if scale in luma else "untrained-luma" for scale in DEPTHS]
-        asked = given.model or [*dict.fromkeys(named), "abpn-x3"]
-        made = {scale: video_jobs.untrained_luma(folder, scale, depth) for scale, depth in DEPTHS.items()}
-        by_scale = {
-            scale: [
-                str(path) if model == "untrained-luma" else model
-                for model in asked
-                if given.model or scale not in luma or model != "untrained-luma"
-            ]
-            for scale, path in made.items()
-        }
+        models = given.model or [*(luma[scale].name for _, scale, _ in CASES), "abpn-x3"]
         if "speed" in parts:
             results["speed"] = {
                 clip.name: {
                     "scale": scale,
                     "hoped": hoped,
-                    **case(clip, folder, scale, by_scale[scale], given.frames, given.rounds),
+                    **case(clip, folder, scale, models, given.frames, given.rounds),
                 }
                 for clip, (_, scale, hoped) in zip(clips, CASES, strict=True)
             }
         if "reuse" in parts:
-            results["reuse"] = reuse(clips, folder, by_scale[3][0], min(given.frames, 100))
+            results["reuse"] = reuse(clips, folder, models[0], min(given.frames, 100))
         if "memory" in parts:
-            results["memory"] = memory(clips[0], folder, by_scale[3][0])
+            results["memory"] = memory(clips[0], folder, models[0])
     print(json.dumps(results, indent=1))
     if not given.dry_run:
         print(record.write("video", results))

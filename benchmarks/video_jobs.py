@@ -91,24 +91,6 @@ class _Writer:
         self._container.mux(self._stream.encode(None))
 
 
-def untrained_luma(folder: Path, scale: int, depth: int) -> Path:
-    """Write SESR on luma with random weights as an int8 file: the same operations as a trained one's."""
-    from pocketsr.compress import quantise
-    from pocketsr.graph import receptive_field
-    from pocketsr.graph.tflite import write_model
-    from pocketsr.networks.sesr import SESR
-    from pocketsr.spec import ModelSpec
-
-    random = np.random.default_rng(0)
-    images = [random.integers(0, 256, (64, 64, 1), np.uint8).repeat(2, axis=0).repeat(2, axis=1)]
-    graph = quantise(SESR(scale=scale, channels=1, depth=depth, expansion=0), images).graph()
-    name = f"untrained-sesr-m{depth}-luma-x{scale}"
-    reach = receptive_field(graph)
-    spec = ModelSpec(name=name, network="sesr", scale=scale, channels=1, precision="int8", receptive_field=reach)
-    write_model(graph, spec, folder / f"{name}.tflite")
-    return folder / f"{name}.tflite"
-
-
 def screencast(path: Path, frames: int = 300) -> Path:
     """Write a clip of a screen: a page of text that is scrolled twice, a cursor that moves, and nothing else."""
     random = np.random.default_rng(0)

@@ -35,7 +35,6 @@ def _speed(video: dict[str, Any]) -> Iterator[str]:
     yield "*ms* are milliseconds of processor time a picture, of all cores together; those of stages are the clock's,"
     yield "of all threads together, and overlap. `lanczos` is libswscale's between the same decoder and encoder, each"
     yield "in a thread of its own, as ffmpeg has it; `opencv` is FSRCNN through OpenCV's dnn module in a loop."
-    yield "Models called untrained have random weights, which take as long as trained ones."
     for clip, rows in video["speed"].items():
         yield from ("", f"### {clip}, ×{rows['scale']}", "", _bars(rows), "")
         yield "| | pictures a second | slowest – fastest | ms | decode, colour, network, encode | largest memory |"
