@@ -23,7 +23,7 @@ import record
 from PIL import Image
 
 from pocketsr.evaluate import psnr
-from pocketsr.image import Photo, crop_to_multiple, downscale, list_images, read_image, replacing
+from pocketsr.image import Photo, crop_to_multiple, downscale, list_images, read_image
 from pocketsr.runtime import Upscaler
 from pocketsr.runtime.style import JPEG_QUALITY, find_evidence, style_for
 from pocketsr.weights import defaults
@@ -40,8 +40,6 @@ def main(data: Path) -> int:
     broken = [*faults(rows)]
     results = {"threshold": JPEG_QUALITY, "images": rows[0]["images"], "rows": rows, "broken": broken}
     print(record.write("default_choice", results))
-    with replacing(PAGE, overwrite=True) as temporary:
-        temporary.write_text(page(results), encoding="utf-8")
     print(page(results))
     return int(bool(broken))
 
@@ -98,7 +96,7 @@ def page(results: dict[str, Any]) -> str:
     lines = [
         "# Which model is taken where none is named",
         "",
-        "Written by `python benchmarks/default_choice.py DATA`. "
+        "Written by `make docs`; made again by `python benchmarks/default_choice.py DATA`. "
         f"{results['images']} images kept apart from training, shrunk by MATLAB's bicubic, then stored; mean PSNR, "
         f"RGB, no border. The model for JPEG is taken of quality {results['threshold']:.0f} and below, and of pixels "
         "that show such a quality. *Taken* is how many got it.",

@@ -17,7 +17,6 @@ import record
 from pocketsr.bench.latency import interleaved
 from pocketsr.evaluate import evaluate, find_protocol
 from pocketsr.evaluate.bank import SETS, protocols_for
-from pocketsr.image import replacing
 from pocketsr.runtime import Upscaler
 from pocketsr.weights import Entry, defaults
 
@@ -29,8 +28,6 @@ def main(data: Path) -> None:
     entries = [entry for style in ("clean", "jpeg") for entry in defaults(style).values()]  # type: ignore[arg-type]
     results = {"rows": [row(entry, data) for entry in entries], "processor": record.processor()}
     print(record.write("ensembles", results))
-    with replacing(PAGE, overwrite=True) as temporary:
-        temporary.write_text(page(results), encoding="utf-8")
     print(page(results))
 
 
@@ -61,7 +58,8 @@ def page(results: dict[str, Any]) -> str:
     lines = [
         "# The mean over eight orientations: gain and cost",
         "",
-        f"Written by `python benchmarks/ensembles.py DATA`. PSNR in dB without and with `--tta`, the gain, and "
+        "Written by `make docs`; made again by `python benchmarks/ensembles.py DATA`. PSNR in dB without and with "
+        f"`--tta`, the gain, and "
         f"milliseconds for a frame of {WIDTH}×{HEIGHT} on {results['processor']}.",
         "",
         "| | protocol | " + " | ".join(SETS) + " | ms | ms with `--tta` |",

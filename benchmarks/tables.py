@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
+import default_choice
+import ensembles
 import int8_page
 import models_page
 import photos_page
@@ -97,6 +100,12 @@ def _share(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f} %"
 
 
+def _known(suite: str) -> dict[str, Any]:
+    results = record.read(suite)
+    assert results is not None, f"run benchmarks/{suite}.py"
+    return results
+
+
 def networks_page() -> str:
     """Return the page of all networks, counted from their graphs."""
     rows = json.loads(CliRunner().invoke(pocketsr, ["networks", "--json"]).stdout)
@@ -137,6 +146,8 @@ def main(arguments: list[str]) -> int:
         models_page.PAGE: models_page.page(),
         INT8: int8_page.page(),
         TRAINING: training_page(),
+        default_choice.PAGE: default_choice.page(_known("default_choice")),
+        ensembles.PAGE: ensembles.page(_known("ensembles")),
         RECIPE_KEYS: recipe_keys_page.page(),
         photos_page.PAGE: photos_page.page(),
         speed_page.PAGE: speed_page.page(),
