@@ -50,6 +50,15 @@ def test_the_style_follows_from_the_evidence(evidence: Evidence, style: str, wor
     assert words in why
 
 
+def test_tables_of_the_last_coarse_quality_settle_it_without_a_look_at_pixels() -> None:
+    photo = read_image(_jpeg(int(JPEG_QUALITY)))
+    assert photo.jpeg_quality is not None
+    assert photo.jpeg_quality > JPEG_QUALITY  # by what tables of whole numbers are rounded
+    evidence = find_evidence(photo)
+    assert (evidence.pixel_quality, evidence.has_grid) == (None, False)
+    assert style_for(evidence)[0] == "jpeg"
+
+
 def test_evidence_is_found_in_files_and_in_pixels() -> None:
     assert find_evidence(read_image(_jpeg(70))).file_quality == pytest.approx(70, abs=1)
     assert find_evidence(Photo(read_image(_jpeg(70)).pixels)).pixel_quality == pytest.approx(70, abs=3)

@@ -42,7 +42,7 @@ def find_evidence(photo: Photo) -> Evidence:
 
     A file of high quality may hold pixels that were stored coarsely before.
     """
-    if photo.jpeg_quality is not None and photo.jpeg_quality <= JPEG_QUALITY:
+    if _is_coarse(photo.jpeg_quality):
         return Evidence(file_quality=photo.jpeg_quality)
     traces = find_jpeg_traces(photo.pixels)
     return Evidence(file_quality=photo.jpeg_quality, pixel_quality=traces.quality, has_grid=traces.has_grid)
@@ -56,7 +56,7 @@ def style_for(evidence: Evidence) -> tuple[Style, str]:
     >>> style_for(Evidence())
     ('clean', 'it shows no sign of JPEG')
     """
-    if evidence.file_quality is not None and evidence.file_quality <= JPEG_QUALITY:
+    if _is_coarse(evidence.file_quality):
         return "jpeg", f"its file is JPEG of quality {evidence.file_quality:.0f}"
     if evidence.pixel_quality is not None and evidence.pixel_quality <= JPEG_QUALITY:
         return "jpeg", f"its pixels were once JPEG of quality {evidence.pixel_quality:.0f}"
@@ -65,6 +65,11 @@ def style_for(evidence: Evidence) -> tuple[Style, str]:
     if evidence.has_grid:
         return "clean", "its pixels were once JPEG of a quality that is as good as none"
     return "clean", "it shows no sign of JPEG"
+
+
+def _is_coarse(file_quality: float | None) -> bool:
+    """Whether a file's tables settle it; they are whole numbers, and so quality 90 comes out as 90.02."""
+    return file_quality is not None and round(file_quality) <= JPEG_QUALITY
 
 
 def choose_style(photo: Photo, asked: Asked) -> tuple[Style, str]:
