@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pocketsr.errors import SettingError
@@ -103,6 +103,7 @@ def test_a_network_that_looks_far_keeps_half_of_a_window() -> None:
 
 @settings(deadline=None, max_examples=300)
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(0, 20), st.integers(1, 4), st.integers(1, 400))
+@example(height=1, width=1815, reach=1, multiple=4, megabytes=1)  # as high as the square would be, and wider
 def test_windows_keep_to_a_budget_or_are_refused(
     height: int, width: int, reach: int, multiple: int, megabytes: int
 ) -> None:

@@ -197,9 +197,9 @@ class Budget:
         # A square, of which the sides are cut that the window does not have: side² · window_bytes + side · row.
         root = math.hypot(row, 2 * math.sqrt(self.window_bytes * self.most_bytes))
         side = int((root - row) / (2 * self.window_bytes))
-        if height < side:
+        if height <= side:
             columns = int((self.most_bytes / height - row) / self.window_bytes)
-        elif columns < side:
+        elif columns <= side:
             height = int(self.most_bytes / (columns * self.window_bytes + row))
         else:
             height = columns = side
