@@ -28,7 +28,7 @@ from pocketsr.errors import SettingError
 from pocketsr.evaluate.challenge import find_track
 from pocketsr.gpu import FORMS, TIMED, WARM_UP, DevicePeaks, Form, device_peaks, make_ready, timed_forward
 from pocketsr.gpu.forms import find_form
-from pocketsr.gpu.torch_contender import backend_name, find_device
+from pocketsr.gpu.torch_contender import backend_name, torch_device
 from pocketsr.lower import trace
 from pocketsr.networks import build
 
@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> Path:
     options.add_argument("--form", action="append", choices=[form.name for form in FORMS], help="all, if not given")
     options.add_argument("-o", "--output", type=Path)
     given = options.parse_args(arguments)
-    device = find_device(given.device)
+    device = torch_device(given.device)
     peaks = device_peaks(device, given.precision)
     torch.manual_seed(0)
     results, failed = [], {}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
     from pocketsr.runtime import Upscaler
-    from pocketsr.runtime.style import Asked
+    from pocketsr.runtime.style import StyleChoice
     from pocketsr.weights import Entry
 
     PathLike = str | os.PathLike[str]
@@ -42,7 +42,7 @@ def upscale(
     model: PathLike | None = ...,
     *,
     scale: float | None = ...,
-    style: Asked = ...,
+    style: StyleChoice = ...,
     tta: bool = ...,
     output: None = ...,
     overwrite: bool = ...,
@@ -58,7 +58,7 @@ def upscale(
     model: PathLike | None = ...,
     *,
     scale: float | None = ...,
-    style: Asked = ...,
+    style: StyleChoice = ...,
     tta: bool = ...,
     output: None = ...,
     overwrite: bool = ...,
@@ -74,7 +74,7 @@ def upscale(
     model: PathLike | None = ...,
     *,
     scale: float | None = ...,
-    style: Asked = ...,
+    style: StyleChoice = ...,
     tta: bool = ...,
     output: None = ...,
     overwrite: bool = ...,
@@ -90,7 +90,7 @@ def upscale(
     model: PathLike | None = ...,
     *,
     scale: float | None = ...,
-    style: Asked = ...,
+    style: StyleChoice = ...,
     tta: bool = ...,
     output: None = ...,
     overwrite: bool = ...,
@@ -106,7 +106,7 @@ def upscale(
     model: PathLike | None = ...,
     *,
     scale: float | None = ...,
-    style: Asked = ...,
+    style: StyleChoice = ...,
     tta: bool = ...,
     output: PathLike,
     overwrite: bool = ...,
@@ -121,7 +121,7 @@ def upscale(
     model: PathLike | None = None,
     *,
     scale: float | None = None,
-    style: Asked = "auto",
+    style: StyleChoice = "auto",
     tta: bool = False,
     output: PathLike | None = None,
     overwrite: bool = False,

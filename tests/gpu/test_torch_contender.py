@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from pocketsr.bench import Asked, Idleness, ProcessContender, read_record
 from pocketsr.cli import main
 from pocketsr.errors import SettingError
-from pocketsr.gpu.torch_contender import TorchContender, backend_name, find_device
+from pocketsr.gpu.torch_contender import TorchContender, backend_name, torch_device
 from pocketsr.networks import build
 from pocketsr.networks.saved import save_network
 
@@ -52,9 +52,9 @@ def test_it_has_a_process_of_its_own_and_a_row_in_the_record(
 
 def test_what_is_not_here_is_refused_in_one_line(saved: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="finds no NVIDIA device"):
-        find_device("cuda")
+        torch_device("cuda")
     with pytest.raises(SettingError, match="a device is cpu or cuda"):
-        find_device("tpu9")
+        torch_device("tpu9")
     for words, said in (
         ([str(saved), "--device", "cuda"], "no NVIDIA device"),
         (["abpn-x3", "--backend", "torch"], "torch runs networks"),

@@ -222,9 +222,9 @@ def in_torch(
 
     import_torch()
     from pocketsr.gpu.forms import find_form
-    from pocketsr.gpu.torch_contender import backend_name, find_device
+    from pocketsr.gpu.torch_contender import backend_name, torch_device
 
-    find_device(device)
+    torch_device(device)
     return [
         Asked(model=network, backend=backend_name(device, precision, find_form(form).name), threads=count)
         for network in networks

@@ -42,7 +42,7 @@ def backend_name(device: str, precision: str, form: str) -> str:
     return f"torch:{device}:{precision}:{form}"
 
 
-def find_device(name: str) -> torch.device:
+def torch_device(name: str) -> torch.device:
     """Return a device of torch's.
 
     Raises:
@@ -75,7 +75,7 @@ class TorchContender(LocalContender):
     def load(self) -> tuple[float, ModelSpec]:
         """Read the file; the import of torch is not part of the time."""
         began = time.perf_counter()
-        device = find_device(self._device_name)
+        device = torch_device(self._device_name)
         torch.set_num_threads(self.asked.threads)
         network, facts = _read(Path(self.asked.model))
         self._network, self._device = network, device

@@ -1,23 +1,19 @@
 """Graph: the language of model files: operators, files, an exact executor. No torch, no images."""
 
 from pocketsr.graph.base import Graph, Op, Quantisation, Value
+from pocketsr.graph.moves import Concat, DepthToSpace, MirrorPad, Slice, SpaceToDepth
 from pocketsr.graph.ops import (
     FUNCTION_OUTPUTS,
     Add,
-    Concat,
     Conv2D,
-    DepthToSpace,
     Elementwise,
     GlobalMean,
     LeakyRelu,
     Minimum,
-    MirrorPad,
     Multiply,
     PRelu,
     Relu,
     Requantise,
-    Slice,
-    SpaceToDepth,
     Subtract,
 )
 from pocketsr.graph.receptive import receptive_field

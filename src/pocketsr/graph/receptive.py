@@ -10,22 +10,18 @@ from fractions import Fraction
 
 from pocketsr.errors import ModelFileError
 from pocketsr.graph.base import Graph
+from pocketsr.graph.moves import Concat, DepthToSpace, MirrorPad, Slice, SpaceToDepth
 from pocketsr.graph.ops import (
     Add,
-    Concat,
     Conv2D,
-    DepthToSpace,
     Elementwise,
     GlobalMean,
     LeakyRelu,
     Minimum,
-    MirrorPad,
     Multiply,
     PRelu,
     Relu,
     Requantise,
-    Slice,
-    SpaceToDepth,
     Subtract,
 )
 

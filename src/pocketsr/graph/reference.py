@@ -18,23 +18,19 @@ import numpy as np
 from pocketsr.errors import ModelFileError, SettingError
 from pocketsr.graph.base import Array, Graph, Op, Quantisation
 from pocketsr.graph.fixed_point import reduced, rescaled
+from pocketsr.graph.moves import Concat, DepthToSpace, MirrorPad, Slice, SpaceToDepth
 from pocketsr.graph.ops import (
     Add,
-    Concat,
     Conv2D,
-    DepthToSpace,
     Elementwise,
     Function,
     GlobalMean,
     LeakyRelu,
     Minimum,
-    MirrorPad,
     Multiply,
     PRelu,
     Relu,
     Requantise,
-    Slice,
-    SpaceToDepth,
     Subtract,
 )
 

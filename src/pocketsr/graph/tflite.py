@@ -19,7 +19,8 @@ from pocketsr.errors import ModelFileError
 from pocketsr.graph.base import Array, Graph, Op, Quantisation, Size, Value
 from pocketsr.graph.receptive import receptive_field
 from pocketsr.graph.tflite_check import checked_model, require_same_options, shape_of
-from pocketsr.graph.tflite_operators import Found, Row, row_to_read, row_to_write
+from pocketsr.graph.tflite_operators import row_to_read, row_to_write
+from pocketsr.graph.tflite_row import Found, Row
 from pocketsr.spec import ModelSpec
 
 #: Low-resolution size written into the file for readers that cannot resize; the field's benchmark frame.

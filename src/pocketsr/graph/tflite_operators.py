@@ -6,111 +6,35 @@ One row for each form; what an operator looks like to TensorFlow Lite is decided
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from pocketsr.errors import ModelFileError
-from pocketsr.graph.base import Array, Op, Quantisation, Value
+from pocketsr.graph.base import Op
+from pocketsr.graph.moves import Concat, DepthToSpace, Mirror, MirrorPad, Slice, SpaceToDepth
 from pocketsr.graph.ops import (
-    Activation,
     Add,
-    Concat,
     Conv2D,
-    DepthToSpace,
     Elementwise,
     Function,
     GlobalMean,
     LeakyRelu,
     Minimum,
-    Mirror,
-    MirrorPad,
     Multiply,
-    Padding,
     PRelu,
     Relu,
     Requantise,
-    Slice,
-    SpaceToDepth,
     Subtract,
 )
+from pocketsr.graph.tflite_convolutions import is_depthwise, read_conv, read_depthwise, write_conv, write_depthwise
+from pocketsr.graph.tflite_row import ACTIVATIONS, Found, Made, Reader, Row, Writer, read_activation
 
-_ACTIVATIONS: dict[Activation, int] = {
-    "none": schema.ActivationFunctionType.NONE,
-    "relu": schema.ActivationFunctionType.RELU,
-}
-_PADDINGS: dict[Padding, int] = {"same": schema.Padding.SAME, "valid": schema.Padding.VALID}
 _MIRRORS: dict[Mirror, int] = {
     "symmetric": schema.MirrorPadMode.SYMMETRIC,
     "reflect": schema.MirrorPadMode.REFLECT,
 }
-
-
-class Writer(Protocol):
-    """What a row needs in order to write."""
-
-    def constant(
-        self,
-        name: str,
-        array: Array,
-        scale: Array | None = None,
-        *,
-        axis: int = 0,
-        quantisation: Quantisation | None = None,
-    ) -> int:
-        """Add a constant tensor, with a scale for each place on an axis or one for all; return its index."""
-
-
-class Reader(Protocol):
-    """What a row needs in order to read."""
-
-    def constant(self, index: int) -> tuple[Array, Array | None]:
-        """Return a constant tensor and its scales, None where it has none."""
-
-
-class Made(NamedTuple):
-    """What writing an operator gives: its options (None: it has none) and the indices of its constant tensors."""
-
-    options: Any
-    constants: tuple[int, ...] = ()
-
-
-class Found(NamedTuple):
-    """What reading an operator starts from: as ``Made``, and the values at both ends."""
-
-    options: Any
-    constants: tuple[int, ...]
-    inputs: tuple[Value, ...]
-    output: Value
-
-
-class Row(NamedTuple):
-    """One form of an operator in a file.
-
-    Attributes:
-        kind: The operator.
-        code: Its number in TensorFlow Lite.
-        versions: Operator version as TensorFlow writes it, for float32, for int8 and for int16 where that exists.
-        options_type: Number of the type of its options.
-        write: Adds its constants and makes its options.
-        read: Makes the operator again.
-        fits: Whether an operator of this kind takes this form; the first row that fits is used.
-    """
-
-    kind: type[Op]
-    code: int
-    versions: tuple[int, ...]
-    options_type: int
-    write: Callable[[Any, Writer], Made]
-    read: Callable[[Found, Reader], Op]
-    fits: Callable[[Any], bool] = lambda _: True
-
-    def version(self, op: Op) -> int:
-        """Return the version that an operator is written in."""
-        if op.output.quantisation is None:
-            return self.versions[0]
-        return self.versions[2 if any(value.is_wide for value in (*op.inputs, op.output)) else 1]
 
 
 def row_to_write(op: Op) -> Row:
@@ -142,86 +66,15 @@ def _code_name(code: int) -> str:
     return next(names, f"number {code}")
 
 
-# -- convolutions -----------------------------------------------------------------------------------------------------
-
-
-def _write_conv(op: Conv2D, writer: Writer) -> Made:
-    options = schema.Conv2DOptionsT()
-    options.padding, options.strideH, options.strideW = _PADDINGS[op.padding], 1, 1
-    options.fusedActivationFunction = _ACTIVATIONS[op.activation]
-    return Made(options, _weight_and_bias(op, op.weight, 0, writer))
-
-
-def _read_conv(found: Found, reader: Reader) -> Op:
-    weight, weight_scale = reader.constant(found.constants[0])
-    return _conv(found, reader, weight, weight_scale, found.inputs[0].channels // weight.shape[3])
-
-
-def _is_depthwise(op: Conv2D) -> bool:
-    return op.groups > 1 and op.groups == op.inputs[0].channels
-
-
-def _write_depthwise(op: Conv2D, writer: Writer) -> Made:
-    options = schema.DepthwiseConv2DOptionsT()
-    options.padding, options.strideH, options.strideW = _PADDINGS[op.padding], 1, 1
-    options.depthMultiplier = op.output.channels // op.groups
-    options.fusedActivationFunction = _ACTIVATIONS[op.activation]
-    return Made(options, _weight_and_bias(op, op.weight.transpose(3, 1, 2, 0), 3, writer))
-
-
-def _read_depthwise(found: Found, reader: Reader) -> Op:
-    weight, weight_scale = reader.constant(found.constants[0])
-    return _conv(found, reader, weight.transpose(3, 1, 2, 0), weight_scale, found.inputs[0].channels)
-
-
-def _weight_and_bias(op: Conv2D, weight: Array, axis: int, writer: Writer) -> tuple[int, int]:
-    names = f"{op.output.name}/weight", f"{op.output.name}/bias"
-    if op.weight_scale is None:
-        return writer.constant(names[0], weight), writer.constant(names[1], op.bias)
-    quantisation = op.inputs[0].quantisation
-    assert quantisation is not None
-    bias_scale = np.float32(quantisation.scale) * op.weight_scale
-    first = writer.constant(names[0], weight, op.weight_scale, axis=axis)
-    return first, writer.constant(names[1], op.bias, bias_scale)
-
-
-def _conv(found: Found, reader: Reader, weight: Array, weight_scale: Array | None, groups: int) -> Conv2D:
-    options = found.options
-    if (options.strideH, options.strideW, options.dilationHFactor, options.dilationWFactor) != (1, 1, 1, 1):
-        raise ModelFileError("strides and dilations of convolutions must be 1")
-    padding = next(name for name, code in _PADDINGS.items() if code == options.padding)
-    weight, outputs = np.ascontiguousarray(weight), len(weight)
-    bias_type = np.int64 if found.output.is_wide else np.int32
-    bias = np.zeros(outputs, np.float32 if weight_scale is None else bias_type)
-    if len(found.constants) > 1:
-        bias, bias_scale = reader.constant(found.constants[1])
-        _require_bias_scale(found, weight_scale, bias_scale)
-    if weight_scale is not None:  # one scale for all is one for each
-        weight_scale = np.broadcast_to(weight_scale, (outputs,)).copy()
-    return Conv2D(found.inputs, found.output, weight, bias, weight_scale, _activation(options), groups, padding)
-
-
-def _require_bias_scale(found: Found, weight_scale: Array | None, bias_scale: Array | None) -> None:
-    """Sums are in steps of input times weight. A file may say it again, and then has to say the same (to 2 %)."""
-    source = found.inputs[0].quantisation
-    if bias_scale is None or weight_scale is None or source is None:
-        return
-    if not np.allclose(bias_scale, source.scale * weight_scale, rtol=0.02):
-        raise ModelFileError(f"the biases making {found.output.name!r} are in other steps than input times weight")
-
-
-# -- the others -------------------------------------------------------------------------------------------------------
-
-
 def _write_add(op: Add, _: Writer) -> Made:
     options = schema.AddOptionsT()
     options.potScaleInt16 = not op.output.is_wide  # the default, which means powers of two; ours are any
-    options.fusedActivationFunction = _ACTIVATIONS[op.activation]
+    options.fusedActivationFunction = ACTIVATIONS[op.activation]
     return Made(options)
 
 
 def _read_add(found: Found, _: Reader) -> Op:
-    return Add(found.inputs, found.output, _activation(found.options))
+    return Add(found.inputs, found.output, read_activation(found.options))
 
 
 def _write_concat(_: Concat, __: Writer) -> Made:
@@ -376,18 +229,11 @@ def _read_space_to_depth(found: Found, _: Reader) -> Op:
     return SpaceToDepth(found.inputs, found.output, found.options.blockSize)
 
 
-def _activation(options: Any) -> Activation:
-    for name, code in _ACTIVATIONS.items():
-        if options.fusedActivationFunction == code:
-            return name
-    raise ModelFileError(f"activation number {options.fusedActivationFunction} is not one pocketsr uses")
-
-
 _CODES, _OPTIONS = schema.BuiltinOperator, schema.BuiltinOptions
 ROWS: tuple[Row, ...] = (
-    Row(Conv2D, _CODES.DEPTHWISE_CONV_2D, (1, 3, 5), _OPTIONS.DepthwiseConv2DOptions, _write_depthwise, _read_depthwise,
-        _is_depthwise),
-    Row(Conv2D, _CODES.CONV_2D, (1, 3, 4), _OPTIONS.Conv2DOptions, _write_conv, _read_conv),
+    Row(Conv2D, _CODES.DEPTHWISE_CONV_2D, (1, 3, 5), _OPTIONS.DepthwiseConv2DOptions, write_depthwise, read_depthwise,
+        is_depthwise),
+    Row(Conv2D, _CODES.CONV_2D, (1, 3, 4), _OPTIONS.Conv2DOptions, write_conv, read_conv),
     Row(Add, _CODES.ADD, (1, 2, 3), _OPTIONS.AddOptions, _write_add, _read_add),
     Row(Concat, _CODES.CONCATENATION, (1, 2, 3), _OPTIONS.ConcatenationOptions, _write_concat, _read_concat),
     Row(DepthToSpace, _CODES.DEPTH_TO_SPACE, (1, 2), _OPTIONS.DepthToSpaceOptions, _write_depth_to_space,

@@ -14,42 +14,32 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
 
 from pocketsr.blocks import Network
-from pocketsr.compress import IntegerNetwork, quantise
 from pocketsr.compress.integer import REWRITES
-from pocketsr.errors import LoweringError, SettingError
+from pocketsr.errors import SettingError
 from pocketsr.evaluate.bank import SETS, judge_files
-from pocketsr.graph import Graph, receptive_field
 from pocketsr.graph.tflite import read_model
-from pocketsr.image import downscale, list_images, read_image, rgb_to_y
-from pocketsr.lower import trace, write_checked
 from pocketsr.networks import SIZES, build, sizes_of
 from pocketsr.networks.saved import save_network
 from pocketsr.pipeline.measure import write_text
+from pocketsr.pipeline.release_files import FLOAT, INT8, PTQ, Lows, card_file, in_order, write_files
 from pocketsr.pipeline.run_facts import RunFacts, read_run, recipe_digest
-from pocketsr.spec import ModelSpec, Precision
-from pocketsr.train import read_checkpoint, restore, to_levels
+from pocketsr.train import read_checkpoint, restore
 from pocketsr.weights import Card, CardFile, Entry, Style, Training, TrainingData, card_text
 from pocketsr.weights.catalogue import read_catalogue
 from pocketsr.weights.shelf import Shelf
 
 _Pixels = npt.NDArray[np.uint8]
 
-#: Images that a file is checked on, and that ranges are taken from for PTQ.
-_CHECKED, _CALIBRATION = 4, 100
 #: Output that multiplications are counted for.
 _FRAME = (720, 1280)
-#: Figures and files of a model by what made them.
-_INT8, _FLOAT, _PTQ = "int8", "float32", "ptq"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -130,8 +120,8 @@ def release(
         network.scale = wanted.scale
     with tempfile.TemporaryDirectory(prefix="pocketsr-release-") as name:
         folder = Path(name)
-        lows = _Lows(images, network.scale, network.channels)
-        made = _files(network, facts, wanted, folder, lows)
+        lows = Lows(images, network.scale, network.channels)
+        made = write_files(network, facts, wanted.name, folder, lows, keeps_ptq=wanted.quantised)
         for key, file in made.items():
             on_note(f"{key}: {file.stat().st_size:,} bytes, checked")
         scores = judge_files(
@@ -144,12 +134,12 @@ def release(
             sets=sets,
             limit=limit,
         )
-        kept = {key: file for key, file in made.items() if key != _PTQ}
-        if wanted.quantised and _INT8 not in kept and _PTQ in made:
-            kept[_INT8] = made[_PTQ]
+        kept = {key: file for key, file in made.items() if key != PTQ}
+        if wanted.quantised and INT8 not in kept and PTQ in made:
+            kept[INT8] = made[PTQ]
             scores = tuple(dataclasses.replace(one, int8_db=one.ptq_db) for one in scores)
         drops = [one.drop_db for one in scores if one.drop_db is not None]
-        graph, spec = read_model(kept.get(_FLOAT, next(iter(kept.values()))))
+        graph, spec = read_model(kept.get(FLOAT, next(iter(kept.values()))))
         card = Card(
             name=wanted.name,
             summary=wanted.summary or f"{facts.recipe.network.name} ×{spec.scale}, trained by `{facts.recipe.name}`.",
@@ -161,7 +151,7 @@ def release(
             parameters=graph.parameter_count(),
             gmacs_720p=round(graph.multiply_accumulates(*(side // spec.scale for side in _FRAME)) / 1e9, 3),
             receptive_field=spec.receptive_field,
-            files=tuple(_card_file(key, file, facts) for key, file in _in_order(kept)),
+            files=tuple(card_file(key, file, facts) for key, file in in_order(kept)),
             training=Training(
                 recipe=facts.recipe.name,
                 readings=facts.readings,
@@ -207,77 +197,6 @@ def judged_again(card: Card, shelf: Shelf, *, benchmarks: Path, sets: Sequence[s
     scores = tuple(dataclasses.replace(one, ptq_db=known.get((one.data, one.protocol))) for one in scores)
     drops = [one.drop_db for one in scores if one.drop_db is not None]
     return dataclasses.replace(card, scores=scores, int8_drop_db=max(drops) if drops else None)
-
-
-class _Lows:
-    """Low-resolution images as a model takes them, made when they are asked for."""
-
-    def __init__(self, images: Path, scale: int, channels: int) -> None:
-        self._files, self._scale, self._channels = list_images(images), scale, channels
-
-    def evenly(self, count: int) -> Iterator[_Pixels]:
-        """Yield so many, evenly out of all."""
-        for file in self._files[:: max(1, len(self._files) // count)][:count]:
-            low = downscale(read_image(file).pixels, self._scale)
-            yield low if self._channels == 3 else rgb_to_y(low)[:, :, None].astype(np.uint8)
-
-
-def _files(network: Network, facts: RunFacts, wanted: Wanted, folder: Path, lows: _Lows) -> dict[str, Path]:
-    """Write every file that the network has a form for, checked."""
-    plain = network.folded()
-    networks: dict[str, nn.Module] = {}
-    with suppress(LoweringError):
-        trace(plain)
-        networks[_FLOAT] = plain
-        networks[_PTQ] = quantise(network, lows.evenly(_CALIBRATION))
-    if facts.integer_checkpoint is not None:
-        networks[_INT8] = restore(read_checkpoint(facts.integer_checkpoint), REWRITES)
-    if not networks:
-        raise SettingError(f"{wanted.name}: its network has no form that a model file can hold")
-    names = _names(wanted, has_int8=_INT8 in networks or (wanted.quantised and _PTQ in networks))
-    return {key: _file(one, folder / f"{key}.tflite", names[key], facts, lows) for key, one in networks.items()}
-
-
-def _file(network: nn.Module, path: Path, name: str, facts: RunFacts, lows: _Lows) -> Path:
-    graph: Graph = network.graph() if isinstance(network, IntegerNetwork) else trace(network)  # type: ignore[arg-type]
-    precision: Precision = graph.precision
-    spec = ModelSpec(
-        name=name,
-        network=facts.recipe.network.name,
-        scale=graph.scale,
-        channels=graph.input.channels,
-        precision=precision,
-        receptive_field=receptive_field(graph),
-        recipe=facts.recipe.name,
-        data=facts.recipe.data.description,
-        licence=facts.recipe.data.licence,
-    )
-    images = lows.evenly(_CHECKED)
-    write_checked(graph, spec, path, forward=lambda image: to_levels(network, image), images=images)
-    return path
-
-
-def _names(wanted: Wanted, *, has_int8: bool) -> Mapping[str, str]:
-    """Return the names of files: the int8 one goes by the model's, and the float one where there is no other."""
-    floats = f"{wanted.name}-float" if has_int8 else wanted.name
-    return {_INT8: wanted.name, _FLOAT: floats, _PTQ: wanted.name}
-
-
-def _in_order(files: Mapping[str, Path]) -> list[tuple[str, Path]]:
-    return [(key, files[key]) for key in (_INT8, _FLOAT) if key in files]
-
-
-def _card_file(key: str, file: Path, facts: RunFacts) -> CardFile:
-    data, (_, spec) = file.read_bytes(), read_model(file)
-    trained = "integer-domain training" if facts.integer_checkpoint is not None else "quantised after training"
-    return CardFile(
-        name=spec.name,
-        file=f"{spec.name}.tflite",
-        precision=spec.precision,
-        made_by=trained if key == _INT8 else "float training",
-        sha256=hashlib.sha256(data).hexdigest(),
-        bytes=len(data),
-    )
 
 
 def _options(facts: RunFacts, network: Network) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from pocketsr.errors import ModelFileError, UnknownNameError
 from pocketsr.runtime.backend import Backend
-from pocketsr.runtime.style import Asked, check_asked
+from pocketsr.runtime.style import StyleChoice, check_style
 from pocketsr.runtime.target import Target
 from pocketsr.runtime.upscaler import Upscaler
 from pocketsr.weights import DEFAULT_MODEL, Entry, Style, defaults, find
@@ -18,7 +18,7 @@ def open_models(
     model: str | os.PathLike[str] | None,
     target: Target | None,
     *,
-    style: Asked | None = None,
+    style: StyleChoice | None = None,
     backend: str | Backend = "litert",
     threads: int | None = None,
     tile: int | None = None,
@@ -60,7 +60,7 @@ def open_models(
     )
 
 
-def choose_names(target: Target | None, style: Asked | None, *, prefers_luma: bool = False) -> tuple[str, ...]:
+def choose_names(target: Target | None, style: StyleChoice | None, *, prefers_luma: bool = False) -> tuple[str, ...]:
     """Return the names of the catalogue's models that ``open_models`` opens where none is named."""
     usual = find(DEFAULT_MODEL)
     scale = usual.scale if target is None else target.scale
@@ -91,9 +91,9 @@ def _at_hand(style: Style) -> Mapping[int, Entry]:
     return {}
 
 
-def _styles(asked: Asked | None) -> tuple[Style, ...]:
+def _styles(asked: StyleChoice | None) -> tuple[Style, ...]:
     """Return the styles of the models that may be needed, the usual one first."""
     if asked is None or asked == "clean":
         return ("clean",)
-    check_asked(asked)
+    check_style(asked)
     return ("clean", "jpeg") if asked in ("auto", "photo") else (asked, "clean")  # type: ignore[return-value]

@@ -20,7 +20,7 @@ from pocketsr.image import Photo, Strip, bleed_colour, resize_strips
 from pocketsr.runtime.alpha import alpha_strips
 from pocketsr.runtime.deep import deep_strips
 from pocketsr.runtime.faithful import faithful_strips
-from pocketsr.runtime.style import Asked, check_asked, choose_style
+from pocketsr.runtime.style import StyleChoice, check_style, choose_style
 from pocketsr.runtime.target import Target, choose_scales
 from pocketsr.runtime.upscaler import Progress, Upscaler
 from pocketsr.weights import Style
@@ -41,7 +41,7 @@ class Enlarger:
         *,
         target: Target | None = None,
         is_faithful: bool = False,
-        style: Asked = "auto",
+        style: StyleChoice = "auto",
     ) -> None:
         """Settle what is made.
 
@@ -55,7 +55,7 @@ class Enlarger:
         Raises:
             SettingError: No model is given, or there is no such style.
         """
-        check_asked(style)
+        check_style(style)
         self._models = (models,) if isinstance(models, Upscaler) else tuple(models)
         if not self._models:
             raise SettingError("at least one model is needed to enlarge; none came")

@@ -34,7 +34,7 @@ from pocketsr.image import (
 from pocketsr.image.exif import resize_exif
 from pocketsr.image.paths import exists
 from pocketsr.runtime.enlarge import Enlarger, network_input
-from pocketsr.runtime.style import Asked
+from pocketsr.runtime.style import StyleChoice
 from pocketsr.runtime.target import Target
 from pocketsr.runtime.upscaler import Progress, Upscaler
 
@@ -70,7 +70,7 @@ class PhotoSettings:
     lossless: bool = False
     is_stripped: bool = False
     is_faithful: bool = False
-    style: Asked = "auto"
+    style: StyleChoice = "auto"
 
 
 _USUAL = PhotoSettings()

@@ -15,8 +15,8 @@ from pocketsr.image import Photo, find_jpeg_traces
 from pocketsr.weights import Style
 
 #: What a user may ask for. ``auto`` and ``photo`` look at the photo, and never take a model that invents texture.
-Asked = Literal["auto", "photo", "clean", "jpeg", "gan"]
-ASKED: tuple[Asked, ...] = get_args(Asked)
+StyleChoice = Literal["auto", "photo", "clean", "jpeg", "gan"]
+STYLE_CHOICES: tuple[StyleChoice, ...] = get_args(StyleChoice)
 
 #: Of this quality and below, a photo goes through the model for JPEG. Measured (benchmarks/default_choice.py).
 JPEG_QUALITY = 90.0
@@ -72,23 +72,23 @@ def _is_coarse(file_quality: float | None) -> bool:
     return file_quality is not None and round(file_quality) <= JPEG_QUALITY
 
 
-def choose_style(photo: Photo, asked: Asked) -> tuple[Style, str]:
+def choose_style(photo: Photo, asked: StyleChoice) -> tuple[Style, str]:
     """Return what kind of model a photo wants, and why.
 
     Raises:
         SettingError: There is no such style.
     """
-    check_asked(asked)
+    check_style(asked)
     if asked == "auto" or asked == "photo":
         return style_for(find_evidence(photo))
     return asked, "asked for"
 
 
-def check_asked(asked: str) -> None:
+def check_style(asked: str) -> None:
     """Refuse a style that there is not.
 
     Raises:
         SettingError: There is no such style.
     """
-    if asked not in ASKED:
-        raise SettingError(f"a style is one of {', '.join(ASKED)}, not {asked!r}")
+    if asked not in STYLE_CHOICES:
+        raise SettingError(f"a style is one of {', '.join(STYLE_CHOICES)}, not {asked!r}")

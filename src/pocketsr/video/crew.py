@@ -21,7 +21,7 @@ from pocketsr.video.colour import Colour, Converter, is_same_picture, plane_of
 from pocketsr.video.enlarge import Enlarger
 from pocketsr.video.formats import pixel_format
 from pocketsr.video.items import Item, Picture
-from pocketsr.video.reuse import Memory
+from pocketsr.video.reuse import LastPicture
 from pocketsr.video.target import Target
 
 #: Pictures in work at the same time, at most. Each needs the memory of a model at work.
@@ -50,7 +50,7 @@ class Crew:
         """
         threads = max([1, *(model.threads for model in models)])
         shares = _shares(threads)
-        memories = [Memory() for _ in models]
+        lasts = [LastPicture() for _ in models]
         form = target.pixel_format.replace("yuvj", "yuv")  # libswscale takes the former for full range, always
         self._hands = []
         for share in shares:
@@ -59,8 +59,7 @@ class Crew:
                 tiles = [_half(model, *size) if model is models[0] else None for model in models]
                 own = [model.twin(share, tile=tile) for model, tile in zip(models, tiles, strict=True)]
             enlargers = [
-                Enlarger(model, colour, form, reuse=reuse, memory=memory)
-                for model, memory in zip(own, memories, strict=True)
+                Enlarger(model, colour, form, reuse=reuse, last=last) for model, last in zip(own, lasts, strict=True)
             ]
             self._hands.append(_Hand(enlargers, Converter(colour), target))
         self.works: list[Callable[[Item], Item]] = [hand.enlarged for hand in self._hands]

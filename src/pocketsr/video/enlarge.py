@@ -22,7 +22,7 @@ from pocketsr.runtime.pixels import Pixels
 from pocketsr.video.colour import Colour, Converter, packed_of, plane_of
 from pocketsr.video.formats import pixel_format
 from pocketsr.video.resample import enlarge_plane
-from pocketsr.video.reuse import Memory, ReusingUpscaler
+from pocketsr.video.reuse import LastPicture, ReusingUpscaler
 
 #: Steps of 16 bits in one of 8.
 _DEEP = 257
@@ -38,7 +38,7 @@ class Enlarger:
     """
 
     def __init__(
-        self, upscaler: Upscaler, colour: Colour, target: str, *, reuse: bool = True, memory: Memory | None = None
+        self, upscaler: Upscaler, colour: Colour, target: str, *, reuse: bool = True, last: LastPicture | None = None
     ) -> None:
         """Prepare for a video.
 
@@ -47,10 +47,10 @@ class Enlarger:
             colour: What the input's numbers mean; the output's mean the same.
             target: Pixel format of the output.
             reuse: Whether parts that did not change are left out.
-            memory: Of the picture before, shared with the other threads' enlargers; None for one of its own.
+            last: The picture before, shared with the other threads' enlargers; None for one of its own.
         """
         self.scale, self._channels = upscaler.scale, upscaler.spec.channels
-        self._run = ReusingUpscaler(upscaler, is_enabled=reuse, memory=memory)
+        self._run = ReusingUpscaler(upscaler, is_enabled=reuse, last=last)
         self._converter = Converter(colour)
         self._colour, self._target = colour, target
         self.colour_s = self.network_s = 0.0

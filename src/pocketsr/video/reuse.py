@@ -24,15 +24,15 @@ _KEPT = 96
 _WORTH = 0.75
 
 
-class Memory:
+class LastPicture:
     """A picture and its output. Upscalers of several threads may share one: any picture before will do.
 
     Attributes:
-        last: Picture and output, which are not to be changed; None before the first.
+        pair: Picture and output, which are not to be changed; None before the first.
     """
 
     def __init__(self) -> None:
-        self.last: tuple[Pixels, Pixels] | None = None
+        self.pair: tuple[Pixels, Pixels] | None = None
 
 
 class ReusingUpscaler:
@@ -43,9 +43,9 @@ class ReusingUpscaler:
         tiles: Tiles of all pictures so far.
     """
 
-    def __init__(self, upscaler: Upscaler, *, is_enabled: bool = True, memory: Memory | None = None) -> None:
+    def __init__(self, upscaler: Upscaler, *, is_enabled: bool = True, last: LastPicture | None = None) -> None:
         self._upscaler, self._is_enabled = upscaler, is_enabled
-        self._memory = memory or Memory()
+        self._last = last or LastPicture()
         self.tiles_run = self.tiles = 0
 
     def __call__(self, image: Pixels, out: Pixels | None = None) -> Pixels:
@@ -65,7 +65,7 @@ class ReusingUpscaler:
             self.tiles, self.tiles_run = self.tiles + 1, self.tiles_run + 1
             return self._upscaler(image, out=out)
         grid = self._grid_for(image)
-        last = self._memory.last
+        last = self._last.pair
         if last is None or last[0].shape != image.shape:
             return self._whole(image, out, grid)
         different = image != last[0]
@@ -91,7 +91,7 @@ class ReusingUpscaler:
         return self._remembered(image, self._upscaler(image, out=out))
 
     def _remembered(self, image: Pixels, output: Pixels) -> Pixels:
-        self._memory.last = image, output
+        self._last.pair = image, output
         return output
 
     def _run(self, image: Pixels, output: Pixels, rows: Span, columns: Span) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pocketsr.weights.card import Card, Score, head
 
 #: What each kind of input is called in a sentence.
-STYLES = {
+_INPUTS = {
     "clean": "images without compression faults",
     "jpeg": "photos that were stored as JPEG",
     "gan": "images that should look sharp, texture invented",
@@ -31,7 +31,7 @@ def _text(card: Card) -> str:
         "",
         card.summary,
         "",
-        f"×{card.scale}, {colour}, for {STYLES.get(card.style, card.style)}; network `{card.network}`, "
+        f"×{card.scale}, {colour}, for {_INPUTS.get(card.style, card.style)}; network `{card.network}`, "
         f"{card.parameters:,} parameters{macs}; sees {sees}.",
         "",
         "**For**",
