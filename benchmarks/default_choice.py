@@ -2,21 +2,20 @@
 
     python benchmarks/default_choice.py DATA
 
-Each image of DATA/valid is shrunk, stored as JPEG of many qualities or not at all, and enlarged by the plain model, by
-the one for JPEG, and by what `--style auto` takes: of the file, and of its pixels alone as a PNG has them. Promised: on
-clean images never more than 0.02 dB below the plain model; of quality 75 and below at least 0.3 dB above it. Ends with
-exit code 1 where that does not hold. The table also says from which quality on the model for JPEG is worth taking,
-which is where `JPEG_QUALITY` in runtime/style.py comes from.
+Each image of DATA/valid is shrunk, stored as JPEG of many qualities, its colour whole or at half the resolution, or
+not at all, and enlarged by the model for each kind of input, and by what `--style auto` takes: of the file, and of its
+pixels alone as a PNG has them. Promised: on clean images never more than 0.02 dB below the plain model; of quality 75
+and below at least 0.3 dB above it. Ends with exit code 1 where that does not hold. The table also says up to which
+quality each model for JPEG is worth taking, which is where the two limits in runtime/style.py come from.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import sys
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import record
@@ -25,20 +24,39 @@ from PIL import Image
 from pocketsr.evaluate import psnr
 from pocketsr.image import Photo, crop_to_multiple, downscale, list_images, read_image
 from pocketsr.runtime import Upscaler
-from pocketsr.runtime.style import JPEG_QUALITY, find_evidence, style_for
-from pocketsr.weights import defaults
+from pocketsr.runtime.style import COARSE_QUALITY, JPEG_QUALITY, find_evidence, style_for
+from pocketsr.weights import Style, defaults
 
-QUALITIES = (20, 30, 50, 60, 75, 85, 90, 92, 93, 94, 95, 96, 98)
 LOST_DB, GAINED_DB, COARSE = 0.02, 0.3, 75
 PAGE = record.ROOT / "docs" / "results" / "default-choice.md"
+#: What is chosen from; the first is the plain model.
+KINDS: tuple[Style, ...] = ("clean", "jpeg", "jpeg-coarse")
+
+
+class Storing(NamedTuple):
+    """JPEG of a quality, with colour at half the resolution (4:2:0) or whole (4:4:4)."""
+
+    quality: int
+    subsampling: str = "4:2:0"
+
+    def __str__(self) -> str:
+        return f"JPEG {self.quality}" + ("" if self.subsampling == "4:2:0" else f", {self.subsampling}")
+
+
+STORINGS = (
+    *map(Storing, (20, 30, 40, 50, 60, 70, 75, 78, 80, 85, 90, 95, 98, 100)),
+    *(Storing(quality, "4:4:4") for quality in (75, 85, 90, 92, 95, 98)),
+)
 
 
 def main(data: Path) -> int:
-    rows = [row for scale in sorted(set(defaults("clean")) & set(defaults("jpeg"))) for row in at_scale(data, scale)]
+    scales = sorted(set.intersection(*(set(defaults(kind)) for kind in KINDS)))
+    rows = [row for scale in scales for row in at_scale(data, scale)]
     if not rows:
-        raise SystemExit("error: the catalogue has no scale with a model for clean images and one for JPEG")
+        raise SystemExit("error: the catalogue has no scale with a model for clean images and two for JPEG")
     broken = [*faults(rows)]
-    results = {"threshold": JPEG_QUALITY, "images": rows[0]["images"], "rows": rows, "broken": broken}
+    limits = {"coarse": COARSE_QUALITY, "jpeg": JPEG_QUALITY}
+    results = {"limits": limits, "images": rows[0]["images"], "rows": rows, "broken": broken}
     print(record.write("default_choice", results))
     print(page(results))
     return int(bool(broken))
@@ -46,35 +64,38 @@ def main(data: Path) -> int:
 
 def at_scale(data: Path, scale: int) -> list[dict[str, Any]]:
     """Return a row for each way of storing."""
-    models = {style: Upscaler(defaults(style)[scale].name) for style in ("clean", "jpeg")}  # type: ignore[arg-type]
-    found: dict[int | None, list[dict[str, Any]]] = {}
+    models = {kind: Upscaler(defaults(kind)[scale].name) for kind in KINDS}
+    found: dict[Storing | None, list[dict[str, Any]]] = {}
     for file in list_images(data / "valid"):
         truth = crop_to_multiple(read_image(file).pixels, scale)
         low = downscale(truth, scale)
-        for quality in (None, *QUALITIES):
-            photo = Photo(low) if quality is None else read_image(stored(low, quality))
-            made = {style: psnr(model(photo.pixels), truth) for style, model in models.items()}
-            ways = {"file": photo, "pixels": dataclasses.replace(photo, jpeg_quality=None)}
+        for storing in (None, *STORINGS):
+            photo = Photo(low) if storing is None else read_image(stored(low, storing))
+            made = {kind: psnr(model(photo.pixels), truth) for kind, model in models.items()}
+            ways = {"file": photo, "pixels": Photo(photo.pixels)}
             chosen = {way: style_for(find_evidence(one))[0] for way, one in ways.items()}
-            found.setdefault(quality, []).append({"name": file.name, **made, **chosen})
-    rows = []
-    for quality, images in found.items():
-        row: dict[str, Any] = {"scale": scale, "quality": quality, "images": len(images)}
-        row |= {style: model.spec.name for style, model in models.items()}
-        row["plain_db"] = fmean(image["clean"] for image in images)
-        row["jpeg_db"] = fmean(image["jpeg"] for image in images)
-        for way in ("file", "pixels"):
-            gains = [image[image[way]] - image["clean"] for image in images]
-            row[f"{way}_gain_db"], row[f"{way}_worst_db"] = fmean(gains), min(gains)
-            row[f"{way}_taken"] = sum(image[way] == "jpeg" for image in images)
-        rows.append(row)
-        print(row, file=sys.stderr)
-    return rows
+            found.setdefault(storing, []).append({"name": file.name, **made, **chosen})
+    return [row_of(scale, models, storing, images) for storing, images in found.items()]
 
 
-def stored(image: np.ndarray, quality: int) -> bytes:
+def row_of(
+    scale: int, models: dict[Style, Upscaler], storing: Storing | None, images: list[dict[str, Any]]
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"scale": scale, "stored": "not as JPEG" if storing is None else str(storing)}
+    row |= {"quality": None if storing is None else storing.quality, "images": len(images)}
+    row["models"] = {kind: model.spec.name for kind, model in models.items()}
+    row["db"] = {kind: fmean(image[kind] for image in images) for kind in KINDS}
+    for way in ("file", "pixels"):
+        gains = [image[image[way]] - image["clean"] for image in images]
+        taken = {kind: sum(image[way] == kind for image in images) for kind in KINDS}
+        row[way] = {"gain_db": fmean(gains), "worst_db": min(gains), "taken": taken}
+    print(row, file=sys.stderr)
+    return row
+
+
+def stored(image: np.ndarray, storing: Storing) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=quality)
+    Image.fromarray(image).save(file, "JPEG", **storing._asdict())
     return file.getvalue()
 
 
@@ -83,40 +104,40 @@ def faults(rows: list[dict[str, Any]]) -> list[str]:
     found = []
     for row in rows:
         for way in ("file", "pixels"):
-            gain, worst = row[f"{way}_gain_db"], row[f"{way}_worst_db"]
+            gain, worst = row[way]["gain_db"], row[way]["worst_db"]
             where = f"×{row['scale']}, by its {way}"
             if row["quality"] is None and worst < -LOST_DB:
                 found.append(f"{where}, clean: an image loses {-worst:.3f} dB")
             if row["quality"] is not None and row["quality"] <= COARSE and gain < GAINED_DB:
-                found.append(f"{where}, JPEG {row['quality']}: {gain:+.3f} dB, not {GAINED_DB:+.1f}")
+                found.append(f"{where}, {row['stored']}: {gain:+.3f} dB, not {GAINED_DB:+.1f}")
     return found
 
 
 def page(results: dict[str, Any]) -> str:
+    limits = results["limits"]
     lines = [
         "# Which model is taken where none is named",
         "",
         "Written by `make docs`; made again by `python benchmarks/default_choice.py DATA`. "
-        f"{results['images']} images kept apart from training, shrunk by MATLAB's bicubic, then stored; mean PSNR, "
-        f"RGB, no border. The model for JPEG is taken of quality {results['threshold']:.0f} and below, and of pixels "
-        "that show such a quality. *Taken* is how many got it.",
+        f"{results['images']} images kept apart from training, shrunk by MATLAB's bicubic, then stored, colour at half "
+        "the resolution where nothing else is said; mean PSNR, RGB, no border.",
+        "",
+        f"The model for coarse JPEG is taken of quality {limits['coarse']:.0f} and below, and of pixels that show such "
+        "a quality; the one for JPEG of better files that have colour at half the resolution, and otherwise of quality "
+        f"{limits['jpeg']:.0f} and below. *Taken* is how many got the one for JPEG and the one for coarse JPEG.",
     ]
     for scale in dict.fromkeys(row["scale"] for row in results["rows"]):
         rows = [row for row in results["rows"] if row["scale"] == scale]
+        plain, jpeg, coarse = rows[0]["models"].values()
         lines += [
             "",
-            f"## ×{scale}: {rows[0]['clean']} and {rows[0]['jpeg']}",
+            f"## ×{scale}: {plain}, {jpeg}, {coarse}",
             "",
-            "| stored | plain model dB | model for JPEG | chosen by file: gain | worst image | taken "
+            f"| stored | {plain} dB | {jpeg} | {coarse} | chosen by file: gain | worst image | taken "
             "| chosen by pixels: gain | worst image | taken |",
-            "|---|---|---|---|---|---|---|---|---|",
+            "|---|---|---|---|---|---|---|---|---|---|",
         ]
-        for row in rows:
-            stored_as = "not as JPEG" if row["quality"] is None else f"JPEG {row['quality']}"
-            cells = [stored_as, f"{row['plain_db']:.3f}", f"{row['jpeg_db'] - row['plain_db']:+.3f}"]
-            for way in ("file", "pixels"):
-                cells += [f"{row[f'{way}_{kind}_db']:+.3f}" for kind in ("gain", "worst")] + [str(row[f"{way}_taken"])]
-            lines.append("| " + " | ".join(cells) + " |")
+        lines += [line(row) for row in rows]
     broken = results["broken"]
     promised = (
         f"never more than {LOST_DB} dB lost on a clean image, {GAINED_DB} dB or more gained up to quality {COARSE}"
@@ -124,6 +145,15 @@ def page(results: dict[str, Any]) -> str:
     lines += ["", f"Promised: {promised}. " + ("It holds." if not broken else "It does not hold:")]
     lines += [f"- {fault}" for fault in broken]
     return "\n".join(lines) + "\n"
+
+
+def line(row: dict[str, Any]) -> str:
+    plain, *others = row["db"].values()
+    cells = [row["stored"], f"{plain:.3f}", *(f"{value - plain:+.3f}" for value in others)]
+    for way in (row["file"], row["pixels"]):
+        taken = [str(way["taken"][kind]) for kind in KINDS[1:]]
+        cells += [f"{way['gain_db']:+.3f}", f"{way['worst_db']:+.3f}", " + ".join(taken)]
+    return "| " + " | ".join(cells) + " |"
 
 
 if __name__ == "__main__":

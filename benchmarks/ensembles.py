@@ -18,14 +18,14 @@ from pocketsr.bench.latency import interleaved
 from pocketsr.evaluate import evaluate, find_protocol
 from pocketsr.evaluate.bank import SETS, protocols_for
 from pocketsr.runtime import Upscaler
-from pocketsr.weights import Entry, defaults
+from pocketsr.weights import STYLES, Entry, defaults
 
 WIDTH, HEIGHT, RUNS = 640, 360, 8
 PAGE = record.ROOT / "docs" / "results" / "ensembles.md"
 
 
 def main(data: Path) -> None:
-    entries = [entry for style in ("clean", "jpeg") for entry in defaults(style).values()]  # type: ignore[arg-type]
+    entries = [entry for style in STYLES for entry in defaults(style).values()]
     results = {"rows": [row(entry, data) for entry in entries], "processor": record.processor()}
     print(record.write("ensembles", results))
     print(page(results))

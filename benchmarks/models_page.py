@@ -9,7 +9,7 @@ from pathlib import Path
 import record
 
 from pocketsr.evaluate.bank import SETS
-from pocketsr.weights import Card, Entry, bundled, defaults, entries, read_card
+from pocketsr.weights import STYLES, Card, Entry, bundled, defaults, entries, read_card
 
 PAGE = record.ROOT / "docs" / "reference" / "models.md"
 _HEAD = """\
@@ -60,7 +60,7 @@ def readme_table() -> list[str]:
 
 
 def _rows(chosen: Iterable[Entry]) -> Iterator[str]:
-    taken = {entry.name for style in ("clean", "jpeg") for entry in defaults(style).values()}  # type: ignore[arg-type]
+    taken = {entry.name for style in STYLES for entry in defaults(style).values()}
     cards = {entry.card: (entry, _card(entry)) for entry in chosen}
     for entry, card in sorted(cards.values(), key=lambda pair: (pair[1].network, pair[1].scale, pair[1].name)):
         scores = _first(card)

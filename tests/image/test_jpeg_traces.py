@@ -33,6 +33,7 @@ def _stored(image: np.ndarray, quality: int, **options: object) -> np.ndarray:
 def test_the_quality_is_told_from_the_file_s_tables(quality: int) -> None:
     data = _file(_photo(), quality)
     assert read_image(data).jpeg_quality == pytest.approx(quality, abs=1)
+    assert read_image(data).jpeg_halves_colour
     assert photo_from_pillow(Image.open(io.BytesIO(data))).jpeg_quality == pytest.approx(quality, abs=1)
 
 
@@ -40,6 +41,7 @@ def test_other_formats_have_no_quality() -> None:
     file = io.BytesIO()
     Image.fromarray(_photo()).save(file, "PNG")
     assert read_image(file.getvalue()).jpeg_quality is None
+    assert not read_image(file.getvalue()).jpeg_halves_colour
     assert photo_from_pillow(Image.fromarray(_photo())).jpeg_quality is None
 
 

@@ -16,7 +16,7 @@ from pocketsr.runtime import Target, Upscaler
 from pocketsr.runtime.chosen import choose_names, open_models
 from pocketsr.runtime.enlarge import Enlarger
 from pocketsr.runtime.photo import PhotoSettings, upscale_file
-from pocketsr.runtime.style import JPEG_QUALITY, Evidence, choose_style, find_evidence, style_for
+from pocketsr.runtime.style import COARSE_QUALITY, JPEG_QUALITY, Evidence, choose_style, find_evidence, style_for
 from pocketsr.weights import Style, catalogue
 from pocketsr.weights.catalogue import Entry
 from sample_models import InMemory
@@ -28,9 +28,9 @@ def _pixels() -> np.ndarray:
     return np.stack([image, image[::-1], image], axis=2)
 
 
-def _jpeg(quality: int) -> bytes:
+def _jpeg(quality: int, subsampling: str = "4:2:0") -> bytes:
     file = io.BytesIO()
-    Image.fromarray(_pixels()).save(file, "JPEG", quality=quality)
+    Image.fromarray(_pixels()).save(file, "JPEG", quality=quality, subsampling=subsampling)
     return file.getvalue()
 
 
@@ -38,9 +38,13 @@ def _jpeg(quality: int) -> bytes:
     ("evidence", "style", "words"),
     [
         (Evidence(), "clean", "no sign of JPEG"),
+        (Evidence(file_quality=COARSE_QUALITY), "jpeg-coarse", "file is JPEG of quality"),
         (Evidence(file_quality=JPEG_QUALITY), "jpeg", "file is JPEG of quality"),
         (Evidence(file_quality=98), "clean", "quality 98, which is as good as none"),
-        (Evidence(file_quality=98, pixel_quality=50, has_grid=True), "jpeg", "pixels were once JPEG of quality 50"),
+        (Evidence(file_quality=98, halves_colour=True), "jpeg", "quality 98, its colour at half the resolution"),
+        (Evidence(file_quality=98, pixel_quality=50, has_grid=True), "jpeg-coarse", "once JPEG of quality 50"),
+        (Evidence(file_quality=98, pixel_quality=88, has_grid=True), "jpeg", "once JPEG of quality 88"),
+        (Evidence(pixel_quality=88, has_grid=True), "jpeg", "once JPEG of quality 88"),
         (Evidence(has_grid=True), "clean", "as good as none"),
     ],
 )
@@ -51,12 +55,22 @@ def test_the_style_follows_from_the_evidence(evidence: Evidence, style: str, wor
 
 
 def test_tables_of_the_last_coarse_quality_settle_it_without_a_look_at_pixels() -> None:
-    photo = read_image(_jpeg(int(JPEG_QUALITY)))
-    assert photo.jpeg_quality is not None
-    assert photo.jpeg_quality > JPEG_QUALITY  # by what tables of whole numbers are rounded
+    photo = read_image(_jpeg(int(COARSE_QUALITY)))
     evidence = find_evidence(photo)
     assert (evidence.pixel_quality, evidence.has_grid) == (None, False)
-    assert style_for(evidence)[0] == "jpeg"
+    assert style_for(evidence)[0] == "jpeg-coarse"
+
+
+@pytest.mark.parametrize("quality", [int(COARSE_QUALITY), int(JPEG_QUALITY)])
+def test_what_tables_of_whole_numbers_are_rounded_by_does_not_count(quality: int) -> None:
+    found = read_image(_jpeg(quality, "4:4:4")).jpeg_quality
+    style, better = (style_for(Evidence(file_quality=one))[0] for one in (found, quality + 1))
+    assert style == style_for(Evidence(file_quality=quality))[0] != better
+
+
+@pytest.mark.parametrize(("subsampling", "style"), [("4:2:0", "jpeg"), ("4:2:2", "jpeg"), ("4:4:4", "clean")])
+def test_a_file_of_high_quality_is_for_jpeg_where_its_colour_was_halved(subsampling: str, style: str) -> None:
+    assert choose_style(read_image(_jpeg(96, subsampling)), "auto")[0] == style
 
 
 def test_evidence_is_found_in_files_and_in_pixels() -> None:
@@ -65,14 +79,21 @@ def test_evidence_is_found_in_files_and_in_pixels() -> None:
     assert find_evidence(Photo(_pixels())) == Evidence()
     file = io.BytesIO()  # stored coarsely, then finely: the tables say little
     Image.fromarray(read_image(_jpeg(50)).pixels).save(file, "JPEG", quality=98, subsampling="4:4:4")
-    assert choose_style(read_image(file.getvalue()), "auto")[0] == "jpeg"
+    assert choose_style(read_image(file.getvalue()), "auto")[0] == "jpeg-coarse"
 
 
 def test_a_style_that_is_asked_for_is_taken_without_a_look() -> None:
     assert choose_style(read_image(_jpeg(50)), "clean")[0] == "clean"
-    assert choose_style(Photo(_pixels()), "jpeg")[0] == "jpeg"
-    with pytest.raises(SettingError, match="a style is one of auto, photo, clean, jpeg, gan, not 'anime'"):
+    assert choose_style(read_image(_jpeg(95)), "jpeg-coarse")[0] == "jpeg-coarse"
+    with pytest.raises(SettingError, match="one of auto, photo, clean, jpeg, jpeg-coarse, gan, not 'anime'"):
         choose_style(Photo(_pixels()), "anime")  # type: ignore[arg-type]
+
+
+def test_of_the_models_for_jpeg_signs_decide() -> None:
+    assert choose_style(Photo(_pixels()), "jpeg") == ("jpeg", "asked for")
+    style, why = choose_style(read_image(_jpeg(50)), "jpeg")
+    assert style == "jpeg-coarse"
+    assert why.startswith("JPEG was asked for, and its file is JPEG of quality 50")
 
 
 def _model(scale: int, style: Style) -> Upscaler:
@@ -95,6 +116,8 @@ def test_only_the_first_model_in_a_row_is_for_jpeg() -> None:
     assert _chain(models, 3, "jpeg") == [(2, "jpeg"), (2, "clean")]
     assert _chain([*models, _model(3, "jpeg")], 3, "jpeg") == [(3, "jpeg")]
     assert _chain(models[:2], 3, "jpeg") == [(3, "clean")]  # there is none
+    assert _chain(models, 2, "jpeg-coarse") == [(2, "jpeg")]  # there is none, but one that comes near
+    assert _chain([*models, _model(2, "jpeg-coarse")], 2, "jpeg-coarse") == [(2, "jpeg-coarse")]
 
 
 def test_without_a_size_a_style_without_the_usual_scale_comes_to_it_by_several_models() -> None:
@@ -160,12 +183,15 @@ def catalogue_of(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_models_are_opened_for_what_photos_may_want(catalogue_of) -> None:
-    catalogue_of(("abpn-x3", 3, "clean"), ("c2", 2, "clean"), ("j3", 3, "jpeg"), ("j2", 2, "jpeg"))
-    assert choose_names(None, "auto") == ("abpn-x3", "j3")
-    assert choose_names(Target(scale=2), "photo") == ("c2", "j2")
+    catalogue_of(
+        ("abpn-x3", 3, "clean"), ("c2", 2, "clean"), ("j3", 3, "jpeg"), ("j2", 2, "jpeg"), ("b2", 2, "jpeg-coarse")
+    )
+    assert choose_names(None, "auto") == ("abpn-x3", "c2", "j3", "j2", "b2")
+    assert choose_names(Target(scale=2), "photo") == ("c2", "j2", "b2")
     assert choose_names(Target(scale=2), "clean") == ("c2",)
-    assert choose_names(Target(scale=2), "jpeg") == ("j2", "c2")
-    assert set(choose_names(Target(width=500), "auto")) == {"abpn-x3", "c2", "j3", "j2"}
+    assert choose_names(Target(scale=2), "jpeg") == ("j2", "b2", "c2")
+    assert choose_names(Target(scale=2), "jpeg-coarse") == ("b2", "c2")
+    assert set(choose_names(Target(width=500), "auto")) == {"abpn-x3", "c2", "j3", "j2", "b2"}
     assert choose_names(None, None) == ("abpn-x3",)  # video asks for no style
     assert choose_names(Target(scale=2), None) == ("c2",)
     with pytest.raises(UnknownNameError, match="no model of the catalogue is for style 'gan'; name one"):

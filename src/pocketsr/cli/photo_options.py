@@ -51,9 +51,9 @@ _OPTIONS = (
     *_SIZE_OPTIONS,
     click.option(
         "--style",
-        type=click.Choice(["auto", "photo", "clean", "jpeg", "gan"]),
+        type=click.Choice(["auto", "photo", "clean", "jpeg", "jpeg-coarse", "gan"]),
         default="auto",
-        help="Kind of model where none is named; auto and photo look at IN: clean or jpeg  [default: auto].",
+        help="Kind of model where none is named; auto and photo look at IN: clean or one for JPEG  [default: auto].",
     ),
     click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP, AVIF...  [default: 95; AVIF 90]."),
     click.option("--lossless", is_flag=True, help="Keep every pixel; WebP and JPEG XL have this as a choice."),

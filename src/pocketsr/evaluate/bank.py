@@ -26,12 +26,14 @@ SETS = ("Set5", "Set14", "BSD100")
 _PROTOCOLS: Mapping[Style, tuple[str, ...]] = {
     "clean": ("scsrn", "abpn", "classic"),
     "jpeg": ("lrsrn", "scsrn"),
+    "jpeg-coarse": ("lrsrn", "scsrn"),
     "gan": ("classic",),
 }
 #: Tables of papers that such a model is put beside: trained for the same kind of input.
 _TABLES: Mapping[Style, tuple[str, ...]] = {
     "clean": ("scsrn-table2",),
     "jpeg": ("lrsrn-table2",),
+    "jpeg-coarse": (),
     "gan": ("pcarn-table4", "f2srgan-table2"),
 }
 #: What the same file may differ by on another machine: integers by nothing, floats by the order of sums. Half a digit

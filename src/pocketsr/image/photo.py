@@ -35,6 +35,7 @@ class Photo:
             ``chromaticity`` (of PNG).
         notes: What reading gave up, each in words for the user.
         jpeg_quality: libjpeg's quality, 1 to 100, that its file's tables are most like; None where it is no JPEG.
+        jpeg_halves_colour: Whether its file is a JPEG that keeps colour at less resolution than brightness.
 
     Raises:
         SettingError: Pixels or alpha have another shape or type than stated here.
@@ -51,6 +52,7 @@ class Photo:
     carried: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
     jpeg_quality: float | None = None
+    jpeg_halves_colour: bool = False
 
     def __post_init__(self) -> None:
         check_pixels(self.pixels, self.alpha)

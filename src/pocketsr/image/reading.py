@@ -98,6 +98,7 @@ def photo_from_pillow(image: Image.Image) -> Photo:
         carried,
         made.notes,
         jpeg_quality=_jpeg_quality(image),
+        jpeg_halves_colour=_halves_colour(image),
     )
 
 
@@ -233,9 +234,16 @@ def decode_picture(
         carried=carried,
         notes=made.notes,
         jpeg_quality=_jpeg_quality(image),
+        jpeg_halves_colour=_halves_colour(image),
     )
 
 
 def _jpeg_quality(image: Image.Image) -> float | None:
     tables = getattr(image, "quantization", None)
     return quality_of_tables(tables) if image.format in ("JPEG", "MPO") and tables else None
+
+
+def _halves_colour(image: Image.Image) -> bool:
+    """Whether brightness has more samples than colour has, along either side."""
+    layers = getattr(image, "layer", []) if image.format in ("JPEG", "MPO") else []  # (number, across, down, table)
+    return len(layers) == 3 and any(layers[0][axis] > layers[1][axis] for axis in (1, 2))

@@ -301,7 +301,11 @@ _USES: Mapping[Style, tuple[str, ...]] = {
         "Inputs that were shrunk by bicubic, as in training; edges are sharpened and fine texture restored a little.",
     ),
     "jpeg": (
-        "Enlarging photos that were stored as JPEG of quality 30 to 95: blocks and ringing are not enlarged with them.",
+        "Enlarging photos as cameras and phones write them, JPEG of quality 80 and better: faint ringing is not "
+        "enlarged, and colour that was kept at half the resolution is brought back to edges.",
+    ),
+    "jpeg-coarse": (
+        "Enlarging photos that were stored as JPEG of quality 20 to 80: blocks and ringing are not enlarged with them.",
     ),
     "gan": ("Enlarging where a sharp look counts for more than being true to the original.",),
 }
@@ -313,7 +317,11 @@ _FAILURES: Mapping[Style, tuple[str, ...]] = {
     ),
     "jpeg": (
         "Fine texture of clean inputs is taken for JPEG's faults and smoothed.",
-        "Below quality 30 blocks remain; noise stays.",
+        "Of quality below 80 blocks remain; noise stays.",
+    ),
+    "jpeg-coarse": (
+        "Fine texture of better inputs is taken for JPEG's faults and smoothed.",
+        "Below quality 20 blocks remain; noise stays.",
     ),
     "gan": (
         "Texture is invented: no evidence, no measurement, no text to be read from it.",

@@ -32,8 +32,8 @@ def open_models(
         model: Name or path of the only one; None takes the catalogue's.
         target: The size asked for: a whole scale that models have needs those only, another may need several, and None
             is the default model's scale.
-        style: What the photos may want: ``auto`` and ``photo`` open models for clean ones and for JPEG. None is for
-            those who choose nothing: models for clean ones, and of its scale the default model.
+        style: What the photos may want: ``auto`` and ``photo`` open models for clean ones and both for JPEG. None is
+            for those who choose nothing: models for clean ones, and of its scale the default model.
         backend: As ``Upscaler``.
         threads: As ``Upscaler``.
         tile: As ``Upscaler``.
@@ -96,4 +96,6 @@ def _styles(asked: StyleChoice | None) -> tuple[Style, ...]:
     if asked is None or asked == "clean":
         return ("clean",)
     check_style(asked)
-    return ("clean", "jpeg") if asked in ("auto", "photo") else (asked, "clean")  # type: ignore[return-value]
+    if asked == "auto" or asked == "photo":
+        return ("clean", "jpeg", "jpeg-coarse")
+    return ("jpeg", "jpeg-coarse", "clean") if asked == "jpeg" else (asked, "clean")

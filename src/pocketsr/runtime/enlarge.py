@@ -82,7 +82,7 @@ class Enlarger:
         chain = self._chain((photo.height, photo.width), self.size(photo.height, photo.width), style)
         if not why or not chain:
             return ""
-        in_vain = "" if chain[0].style == style else " (no model of this scale is for that)"
+        in_vain = "" if chain[0].style in _near(style) else " (no model of this scale is for that)"
         return f"enlarged by {' and '.join(model.spec.name for model in chain)}: {why}{in_vain}"
 
     def settle(self, photo: Photo) -> None:
@@ -157,9 +157,14 @@ class Enlarger:
         return [(after if place else first)[scale] for place, scale in enumerate(scales)]
 
     def _of_style(self, style: Style) -> dict[int, Upscaler]:
-        """Return models by scale: those of a style, or where there is none all."""
-        models = [model for model in self._models if model.style == style] or self._models
-        return {model.scale: model for model in reversed(models)}
+        """Return models by scale: those of a style, or where there is none of what comes near it, or all."""
+        found = ([model for model in self._models if model.style == one] for one in _near(style))
+        return {model.scale: model for model in reversed(next(filter(None, found), self._models))}
+
+
+def _near(style: Style) -> tuple[Style, ...]:
+    """Return a style and what takes its place where it has no model."""
+    return ("jpeg-coarse", "jpeg") if style == "jpeg-coarse" else (style,)
 
 
 def network_strips(upscaler: Upscaler, image: _Pixels, *, on_progress: Progress | None = None) -> _Strips:

@@ -15,11 +15,12 @@ from pocketsr.image import Photo, find_jpeg_traces
 from pocketsr.weights import Style
 
 #: What a user may ask for. ``auto`` and ``photo`` look at the photo, and never take a model that invents texture.
-StyleChoice = Literal["auto", "photo", "clean", "jpeg", "gan"]
+StyleChoice = Literal["auto", "photo", "clean", "jpeg", "jpeg-coarse", "gan"]
 STYLE_CHOICES: tuple[StyleChoice, ...] = get_args(StyleChoice)
 
-#: Of this quality and below, a photo goes through the model for JPEG. Measured (benchmarks/default_choice.py).
-JPEG_QUALITY = 90.0
+#: Of this quality and below, a photo goes through the model for JPEG whose blocks show; and of this and below through
+#: the other one for JPEG, even where its colour was kept whole. Measured (benchmarks/default_choice.py).
+COARSE_QUALITY, JPEG_QUALITY = 78.0, 90.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,11 +29,13 @@ class Evidence:
 
     Attributes:
         file_quality: libjpeg's quality of its file; None where that is no JPEG.
+        halves_colour: Whether its file is a JPEG that keeps colour at less resolution than brightness, as most do.
         pixel_quality: That which its pixels show, of this storing or one before; None where they show none.
         has_grid: Whether they show blocks at all.
     """
 
     file_quality: float | None = None
+    halves_colour: bool = False
     pixel_quality: float | None = None
     has_grid: bool = False
 
@@ -42,46 +45,62 @@ def find_evidence(photo: Photo) -> Evidence:
 
     A file of high quality may hold pixels that were stored coarsely before.
     """
-    if _is_coarse(photo.jpeg_quality):
-        return Evidence(file_quality=photo.jpeg_quality)
+    of_file = Evidence(file_quality=photo.jpeg_quality, halves_colour=photo.jpeg_halves_colour)
+    if _is_within(photo.jpeg_quality, COARSE_QUALITY):
+        return of_file
     traces = find_jpeg_traces(photo.pixels)
-    return Evidence(file_quality=photo.jpeg_quality, pixel_quality=traces.quality, has_grid=traces.has_grid)
+    return dataclasses.replace(of_file, pixel_quality=traces.quality, has_grid=traces.has_grid)
 
 
 def style_for(evidence: Evidence) -> tuple[Style, str]:
     """Return what kind of model suits, and why.
 
-    >>> style_for(Evidence(file_quality=75))
-    ('jpeg', 'its file is JPEG of quality 75')
+    >>> style_for(Evidence(file_quality=60))
+    ('jpeg-coarse', 'its file is JPEG of quality 60')
+    >>> style_for(Evidence(file_quality=95, halves_colour=True))
+    ('jpeg', 'its file is JPEG of quality 95, its colour at half the resolution')
     >>> style_for(Evidence())
     ('clean', 'it shows no sign of JPEG')
     """
-    if _is_coarse(evidence.file_quality):
-        return "jpeg", f"its file is JPEG of quality {evidence.file_quality:.0f}"
-    if evidence.pixel_quality is not None and evidence.pixel_quality <= JPEG_QUALITY:
-        return "jpeg", f"its pixels were once JPEG of quality {evidence.pixel_quality:.0f}"
-    if evidence.file_quality is not None:
-        return "clean", f"its file is JPEG of quality {evidence.file_quality:.0f}, which is as good as none"
+    by_file = "" if evidence.file_quality is None else f"its file is JPEG of quality {evidence.file_quality:.0f}"
+    by_pixels = (
+        "" if evidence.pixel_quality is None else f"its pixels were once JPEG of quality {evidence.pixel_quality:.0f}"
+    )
+    if _is_within(evidence.file_quality, COARSE_QUALITY):
+        return "jpeg-coarse", by_file
+    if _is_within(evidence.pixel_quality, COARSE_QUALITY):
+        return "jpeg-coarse", by_pixels
+    if _is_within(evidence.file_quality, JPEG_QUALITY):
+        return "jpeg", by_file
+    if evidence.halves_colour:
+        return "jpeg", f"{by_file}, its colour at half the resolution"
+    if _is_within(evidence.pixel_quality, JPEG_QUALITY):
+        return "jpeg", by_pixels
+    if by_file:
+        return "clean", f"{by_file}, which is as good as none"
     if evidence.has_grid:
         return "clean", "its pixels were once JPEG of a quality that is as good as none"
     return "clean", "it shows no sign of JPEG"
 
 
-def _is_coarse(file_quality: float | None) -> bool:
-    """Whether a file's tables settle it; they are whole numbers, and so quality 90 comes out as 90.02."""
-    return file_quality is not None and round(file_quality) <= JPEG_QUALITY
+def _is_within(quality: float | None, limit: float) -> bool:
+    """Whether a quality is known, and no better; tables are whole numbers, and so that of 90 comes out as 90.02."""
+    return quality is not None and round(quality) <= limit
 
 
 def choose_style(photo: Photo, asked: StyleChoice) -> tuple[Style, str]:
-    """Return what kind of model a photo wants, and why.
+    """Return what kind of model a photo wants, and why: of the two for JPEG, signs decide whichever way it was asked.
 
     Raises:
         SettingError: There is no such style.
     """
     check_style(asked)
-    if asked == "auto" or asked == "photo":
-        return style_for(find_evidence(photo))
-    return asked, "asked for"
+    if asked in ("clean", "jpeg-coarse", "gan"):
+        return asked, "asked for"
+    found, why = style_for(find_evidence(photo))
+    if asked == "jpeg":
+        return ("jpeg-coarse", f"JPEG was asked for, and {why}") if found == "jpeg-coarse" else ("jpeg", "asked for")
+    return found, why
 
 
 def check_style(asked: str) -> None:

@@ -12,7 +12,8 @@ from pocketsr.weights.card import Card, Score, head
 #: What each kind of input is called in a sentence.
 _INPUTS = {
     "clean": "images without compression faults",
-    "jpeg": "photos that were stored as JPEG",
+    "jpeg": "photos that are JPEG of good quality",
+    "jpeg-coarse": "photos that were stored as JPEG so coarsely that it shows",
     "gan": "images that should look sharp, texture invented",
 }
 

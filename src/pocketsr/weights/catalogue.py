@@ -20,8 +20,9 @@ from typing import Any, Literal, get_args
 from pocketsr.errors import ModelFileError, UnknownNameError
 from pocketsr.spec import Precision
 
-#: What kind of input a model is for: without compression faults; stored as JPEG; to look sharp, texture invented.
-Style = Literal["clean", "jpeg", "gan"]
+#: What kind of input a model is for: without compression faults; JPEG of good quality; JPEG whose blocks show; to look
+#: sharp, texture invented.
+Style = Literal["clean", "jpeg", "jpeg-coarse", "gan"]
 STYLES: tuple[Style, ...] = get_args(Style)
 
 #: What ``load`` opens where no model is named, and whose scale is taken where none is.
