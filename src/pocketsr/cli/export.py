@@ -57,6 +57,12 @@ class Trained:
 @click.option("--extremes", is_flag=True, help="Let the images for that reach black and white.")
 @click.option("--equivalent", "folds_skip", is_flag=True, help="Fold the skip into the convolutions, as ETDS does.")
 @click.option(
+    "--split-sums",
+    "splits_sums",
+    is_flag=True,
+    help="After training: put the parts of sums that convolutions take side by side, each in steps that suit it.",
+)
+@click.option(
     "--wide",
     multiple=True,
     metavar="LAYER",
@@ -80,6 +86,7 @@ def command(
     rounding: Rounding | None,
     extremes: bool,
     folds_skip: bool,
+    splits_sums: bool,
     wide: tuple[str, ...],
     calibrate: int,
     size: str | None,
@@ -112,12 +119,12 @@ def command(
     bound = parse_size(size)
     if ptq and precision == "float32":
         raise click.UsageError("--ptq makes an int8 file; it does not go with --precision float32")
-    if wide and not ptq and precision != "int8":
-        raise click.UsageError("--wide is for files quantised here: add --ptq; in a recipe it is the stage's `wide`")
-    if rounding and not ptq and precision != "int8":
-        raise click.UsageError(
-            "--rounding is for files quantised here: add --ptq; in a recipe it is the stage's `rounding`"
-        )
+    for key, given in {"wide": wide, "rounding": rounding, "split_sums": splits_sums}.items():
+        if given and not ptq and precision != "int8":
+            option = key.replace("_", "-")
+            raise click.UsageError(
+                f"--{option} is for files quantised here: add --ptq; in a recipe it is the stage's `{key}`"
+            )
     if challenge and form == "onnx":
         raise click.UsageError("--challenge is a pair of .tflite files; name the output NAME.tflite")
 
@@ -128,7 +135,7 @@ def command(
     trained = None if _is_model(checkpoint) else _trained(Path(checkpoint))
     files = list_images(images)
     if trained is None:
-        if precision or ptq or rounding or wide or folds_skip or extremes:
+        if precision or ptq or rounding or wide or folds_skip or splits_sums or extremes:
             raise click.UsageError(f"{checkpoint} is a model file, to be written as it is: leave out what changes it")
         graph, forward, spec = _opened(checkpoint, name)
     else:
@@ -145,6 +152,7 @@ def command(
             representative,
             rounding=rounding or "compensated",
             folds_skip=folds_skip,
+            splits_sums=splits_sums,
             wide=wide,
         )
         spec = _spec(trained, graph, name or output.stem)
@@ -222,6 +230,7 @@ def _lowered(
     *,
     rounding: Rounding,
     folds_skip: bool,
+    splits_sums: bool,
     wide: tuple[str, ...],
 ) -> tuple[Graph, Forward]:
     from pocketsr.compress import IntegerNetwork, quantise
@@ -234,9 +243,9 @@ def _lowered(
             raise click.UsageError("this checkpoint is of integer arithmetic; export the float stage's for float32")
         if folds_skip:
             raise click.UsageError("--equivalent folds a float network; set equivalent = true in the integer stage")
-        if ptq or wide:
+        if ptq or wide or splits_sums:
             raise click.UsageError(
-                "--ptq and --wide quantise a float checkpoint; this one is of integer arithmetic already"
+                "--ptq, --wide and --split-sums quantise a float checkpoint; this one is of integer arithmetic already"
             )
         graph = network.graph()
     elif ptq or precision == "int8":
@@ -246,6 +255,7 @@ def _lowered(
             method=ptq or "minmax",
             rounding=rounding,
             folds_skip=folds_skip,
+            splits_sums=splits_sums,
             wide=wide,
         )
         graph = network.graph()

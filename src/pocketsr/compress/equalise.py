@@ -11,9 +11,10 @@ trained in float may reach 500 and would be cut off, or 40 and have 40 levels. O
                       + ─► conv   =>                             + ─► conv with 1/k_c of channel c's weights
     conv ─► features ─┘                k_c·conv ─► k_c·features ─┘
 
-What is summed shares one step, and the largest channel of all decides it: a long skip's small channels would have few
-levels. Each channel has a factor of its own, the same wherever it is summed. The convolutions behind share a step
-among the weights of an output, so factors are a power below 1 of what would make all channels alike.
+What is summed or concatenated shares one step, and the largest channel of all decides it: a long skip's small channels
+would have few levels. Each channel has a factor of its own, and the same one wherever it is summed. The convolutions
+behind share a step among the weights of an output, so factors are a power below 1 of what would make all channels
+alike.
 
 Either way the float graph computes the same. Factors between other layers win nothing (research/LOG.md).
 
@@ -39,7 +40,7 @@ from pocketsr.graph.reference import execute_all
 _SILENT = 1e-3
 #: What the image's bytes reach.
 _WHITE = 255.0
-#: Of channels that are summed: 0 leaves them, 1 makes all reach alike, 0.75 lost least on LRSRN and SESR.
+#: Of channels that share a step: 0 leaves them, 1 makes all reach alike, 0.75 lost least on LRSRN and SESR.
 _POWER = 0.75
 #: No channel is taken for smaller than this share of the largest.
 _SMALLEST = 0.05
@@ -56,24 +57,30 @@ def equalised(graph: Graph, images: Iterable[Array]) -> Graph:
         images: Representative images, uint8 ``(H, W, C)``, which tell what features reach.
     """
     plan = Plan(graph.input, prepared(graph))
-    beside = [(op.output,) for op in graph.ops if isinstance(op, Conv2D) and plan.fixed(op.output.name) is not None]
-    groups = [group for group in (*beside, *_summed(graph)) if _can_be_scaled(graph, group)]
+    groups = [group for group in _summed(graph) if _can_be_scaled(graph, group) and _shares_step(plan, group)]
     representative = list(images)
     if not groups or not representative:
         return graph
     reaches = _reaches(graph, representative)
     for group in groups:
         reach = np.maximum.reduce([reaches[value.name] for value in group])
-        if (largest := float(reach.max())) > _SILENT:
-            is_beside = len(group) == 1
-            factors = np.full_like(reach, _WHITE / largest) if is_beside else _alike(reach, largest)
-            graph = _scaled(graph, group, factors.astype(np.float32))
+        if float(reach.max()) > _SILENT:
+            graph = _scaled(graph, group, _factors(plan, group, reach, reaches).astype(np.float32))
     return graph
 
 
-def _alike(reach: Array, largest: float) -> Array:
+def _factors(plan: Plan, group: tuple[Value, ...], reach: Array, reaches: Mapping[str, Array]) -> Array:
+    """Return what a group's channels are multiplied with."""
+    if plan.fixed(group[0].name) is not None:
+        return np.full_like(reach, _WHITE / reach.max())
+    sharing = plan.members(plan.group(group[0].name))
+    largest = max(float(reaches[name].max()) for name in sharing if name in reaches)
     factors: Array = (largest / np.maximum(reach, _SMALLEST * largest)) ** _POWER
     return factors
+
+
+def _shares_step(plan: Plan, group: tuple[Value, ...]) -> bool:
+    return plan.fixed(group[0].name) is not None or len(plan.members(plan.group(group[0].name))) > 1
 
 
 def _reaches(graph: Graph, images: Sequence[Array]) -> dict[str, Array]:
@@ -87,13 +94,12 @@ def _reaches(graph: Graph, images: Sequence[Array]) -> dict[str, Array]:
 
 
 def _summed(graph: Graph) -> list[tuple[Value, ...]]:
-    """Return values that are summed with one another, and their sums, in groups that share no value."""
+    """Return all values but the input, each with those that it is summed with and the sums."""
     groups: list[set[Value]] = []
     for op in graph.ops:
-        if isinstance(op, Add):
-            joined = {*op.inputs, op.output}
-            joined = joined.union(*(group for group in groups if group & joined))
-            groups = [group for group in groups if not group & joined] + [joined]
+        joined = {*op.inputs, op.output} if isinstance(op, Add) else {op.output}
+        joined = joined.union(*(group for group in groups if group & joined))
+        groups = [group for group in groups if not group & joined] + [joined]
     return [tuple(sorted(group, key=lambda value: value.name)) for group in groups]
 
 

@@ -45,6 +45,7 @@ from pocketsr.compress.equivalent import equivalent
 from pocketsr.compress.prepare import prepared
 from pocketsr.compress.rounding import compensated
 from pocketsr.compress.scales import Plan, is_copy
+from pocketsr.compress.split_sums import split_sums
 from pocketsr.compress.wide import widened
 from pocketsr.errors import LoweringError, ModelFileError
 from pocketsr.graph import (
@@ -262,6 +263,7 @@ def quantise(
     tracked: bool = False,
     rounding: Rounding = "compensated",
     folds_skip: bool = False,
+    splits_sums: bool = False,
     wide: Collection[str] = (),
 ) -> IntegerNetwork:
     """Fold, trace, equalise and quantise a network: post-training quantisation, and where integer training starts.
@@ -274,12 +276,14 @@ def quantise(
         rounding: ``compensated`` rounds each weight so that it makes up for the errors of those before
             (``compress.rounding``), ``nearest`` each by itself.
         folds_skip: Fold the network's skip into its convolutions first (``equivalent``).
+        splits_sums: Put the parts of sums side by side where only convolutions take them (``split_sums``).
         wide: As of ``IntegerNetwork``.
 
     Raises:
         LoweringError: The network has no integer form, or scales lie further apart than a file can have them.
     """
     graph = equivalent(trace(network)) if folds_skip else trace(network)
+    graph = split_sums(graph) if splits_sums else graph
     representative = list(images)
     graph = equalised(graph, representative)
     maxima = activation_maxima(graph, representative, method=method) if representative else None
@@ -305,6 +309,7 @@ def _rewrite(network: nn.Module, images: Iterable[Tensor], stage: Stage) -> nn.M
         tracked=tracked,
         rounding=stage.rounding,
         folds_skip=stage.equivalent,
+        splits_sums=stage.split_sums,
         wide=stage.wide,
     )
 

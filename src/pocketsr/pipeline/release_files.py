@@ -70,7 +70,8 @@ def write_files(
     with suppress(LoweringError):
         trace(plain)
         networks[FLOAT] = plain
-        networks[PTQ] = quantise(network, lows.evenly(_CALIBRATION))
+        splits_sums = any(stage.split_sums for stage in facts.recipe.stages)
+        networks[PTQ] = quantise(network, lows.evenly(_CALIBRATION), splits_sums=splits_sums)
     if facts.integer_checkpoint is not None:
         networks[INT8] = restore(read_checkpoint(facts.integer_checkpoint), REWRITES)
     if not networks:

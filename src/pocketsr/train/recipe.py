@@ -121,6 +121,8 @@ class Stage:
         activation_scales: Scales of activations in an integer stage are ``learnt`` as weights are, or ``tracked``: a
             running average of the largest value of each batch, as TensorFlow's.
         equivalent: Begin an integer stage by folding the network's skip into its convolutions (ETDS).
+        split_sums: Begin an integer stage by splitting sums that only convolutions take: their parts stand side by
+            side, each in steps that suit it, and the convolutions grow.
         wide: Layers of an integer stage that compute with activations of 16 bits: names of convolutions as
             ``pocketsr sensitivity`` lists them, ``ends`` for the first and the last, ``all`` for all.
         losses: Terms of the loss between output and ground truth, both 0..1.
@@ -160,6 +162,7 @@ class Stage:
     rounding: Rounding = "nearest"
     activation_scales: ActivationScales = "learnt"
     equivalent: bool = False
+    split_sums: bool = False
     wide: tuple[str, ...] = ()
     losses: tuple[LossTerm, ...] = (LossTerm(name="l1"),)
     adversary: Adversary | None = None
