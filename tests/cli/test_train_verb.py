@@ -129,7 +129,7 @@ def test_a_warm_start_across_scales_is_said(recipe: Path, image_folder: Path) ->
     options = ("-s", 3, "--from", start, "-o", folder / "x3", "-t", 1)
     done = pocketsr(recipe, "--data", image_folder, *options)
     assert done.exit_code == 0, done.output
-    assert "is of another scale; these stay fresh: tail.weight" in done.stderr
+    assert "is of another scale or depth; these stay fresh: tail.weight" in done.stderr
 
 
 def test_a_folder_as_div2k_brings_its_own_validation(recipe: Path, image_folder: Path, tmp_path: Path) -> None:

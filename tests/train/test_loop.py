@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import math
+import re
 import subprocess
 import sys
 import time
@@ -307,15 +308,38 @@ def test_a_warm_start_across_scales_leaves_the_last_layers_fresh(image_folder: P
     assert torch.allclose(result.network["head.weight"], kept, atol=1e-6)
 
 
+def test_a_warm_start_of_a_deeper_network_leaves_what_it_has_more_fresh(
+    pairs: tuple[Pair, ...], tmp_path: Path
+) -> None:
+    first = train(recipe(), pairs, folder=tmp_path / "first")
+    options = {"scale": 2, "width": 6, "depth": 2, "expansion": 4}
+    deeper = recipe({"steps": 1, "learning_rate": 1e-12}, network={"name": "abpn", "options": options})
+    notes: list[str] = []
+    start = tmp_path / "first" / "a.pt"
+    result = train(deeper, pairs, folder=tmp_path / "deeper", start=start, on_note=notes.append)
+    assert re.findall(r"(\w+\.\d+)\.", notes[0]) == ["body.1"] * notes[0].count("body")
+    assert torch.allclose(result.network["transition.weight"], first.average["transition.weight"], atol=1e-6)
+
+
 def test_a_warm_start_from_something_else_is_refused(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
     train(recipe(), pairs, folder=tmp_path / "abpn")
     start = tmp_path / "abpn" / "a.pt"
     other = recipe(network={"name": "fsrcnn", "options": {"scale": 2}})
     with pytest.raises(CheckpointError, match="holds abpn; recipe 'test' trains fsrcnn"):
         train(other, pairs, folder=tmp_path / "other", start=start)
-    deeper = recipe(network={"name": "abpn", "options": {"scale": 2, "width": 6, "depth": 2, "expansion": 4}})
-    with pytest.raises(CheckpointError, match=r"lacks body\.1\."):
-        train(deeper, pairs, folder=tmp_path / "deeper", start=start)
+    options = {"scale": 2, "width": 6, "depth": 1, "expansion": 4}
+    for change, words in (
+        ({"width": 7}, r"lacks head\.weight, "),
+        ({"width": 7, "depth": 2}, r"lacks head\.weight, "),
+        ({"depth": 0}, r"has more: body\.0\."),
+    ):
+        with pytest.raises(CheckpointError, match=words):
+            train(
+                recipe(network={"name": "abpn", "options": options | change}),
+                pairs,
+                folder=tmp_path / "changed",
+                start=start,
+            )
     with pytest.raises(SettingError, match="starts from the result of 'abpn'"):
         train(recipe(starts_from="abpn"), pairs, folder=tmp_path / "nothing")
 

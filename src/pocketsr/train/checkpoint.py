@@ -114,7 +114,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def begin_from(network: nn.Module, recipe: Recipe, path: Path) -> tuple[str, ...]:
     """Give a fresh network the averaged weights of a checkpoint: a warm start.
 
-    Layers whose shape depends on the scale stay fresh where the scales differ.
+    Layers whose shape depends on the scale stay fresh where the scales differ, and so do those that a deeper network
+    has more.
 
     Args:
         network: Changed in place.
@@ -135,12 +136,16 @@ def begin_from(network: nn.Module, recipe: Recipe, path: Path) -> tuple[str, ...
     fresh = tuple(name for name, value in own.items() if name not in weights or weights[name].shape != value.shape)
     if len(fresh) == len(own):
         raise CheckpointError(f"{path} holds no weight that fits; its options are {dict(theirs.options)}")
-    same_scale = theirs.options.get("scale") == recipe.network.options.get("scale")
-    if fresh and same_scale:
-        raise CheckpointError(
-            f"{path} lacks {', '.join(fresh[:3])}{'...' if len(fresh) > 3 else ''}: it was trained with the options "
-            f"{dict(theirs.options)}, not {dict(recipe.network.options)}"
-        )
+    differs = {key for key in ("scale", "depth") if theirs.options.get(key) != recipe.network.options.get(key)}
+    if "scale" not in differs:
+        lacking = [name for name in fresh if name in weights or "depth" not in differs]
+        surplus = [name for name in weights if name not in own]
+        if lacking or surplus:
+            named, word = lacking or surplus, "lacks" if lacking else "has more:"
+            raise CheckpointError(
+                f"{path} {word} {', '.join(named[:3])}{'...' if len(named) > 3 else ''}; "
+                f"it was trained with the options {dict(theirs.options)}, not {dict(recipe.network.options)}"
+            )
     network.load_state_dict({**own, **{name: weights[name] for name in own if name not in fresh}})
     return fresh
 

@@ -278,7 +278,7 @@ def _enter_stage(
         network, arithmetic = build(recipe.network.name, recipe.network.options), "float"
         fresh = begin_from(network, recipe, start) if start else ()
         if fresh:
-            on_note(f"{start} is of another scale; these stay fresh: {', '.join(fresh)}")
+            on_note(f"{start} is of another scale or depth; these stay fresh: {', '.join(fresh)}")
     else:
         network, arithmetic = restore(state, rewrites), recipe.stages[index - 1].arithmetic
         network.train()
