@@ -17,7 +17,7 @@ from pocketsr.runtime.chosen import choose_names, open_models
 from pocketsr.runtime.enlarge import Enlarger
 from pocketsr.runtime.photo import PhotoSettings, upscale_file
 from pocketsr.runtime.style import COARSE_QUALITY, JPEG_QUALITY, Evidence, choose_style, find_evidence, style_for
-from pocketsr.weights import Style, catalogue
+from pocketsr.weights import DEFAULT_MODEL, Style, catalogue
 from pocketsr.weights.catalogue import Entry
 from sample_models import InMemory
 from sample_photographs import photograph
@@ -168,7 +168,7 @@ def test_transparency_goes_through_the_model_for_clean_ones() -> None:
 @pytest.fixture
 def catalogue_of(monkeypatch: pytest.MonkeyPatch):
     """Put a catalogue of named models in place of the real one; files are the bundled model's."""
-    real = catalogue.find("abpn-x3")
+    real = catalogue.find(DEFAULT_MODEL)
 
     def put(*described: tuple[str, int, Style]) -> None:
         made = []
@@ -184,15 +184,15 @@ def catalogue_of(monkeypatch: pytest.MonkeyPatch):
 
 def test_models_are_opened_for_what_photos_may_want(catalogue_of) -> None:
     catalogue_of(
-        ("abpn-x3", 3, "clean"), ("c2", 2, "clean"), ("j3", 3, "jpeg"), ("j2", 2, "jpeg"), ("b2", 2, "jpeg-coarse")
+        (DEFAULT_MODEL, 3, "clean"), ("c2", 2, "clean"), ("j3", 3, "jpeg"), ("j2", 2, "jpeg"), ("b2", 2, "jpeg-coarse")
     )
-    assert choose_names(None, "auto") == ("abpn-x3", "c2", "j3", "j2", "b2")
+    assert choose_names(None, "auto") == (DEFAULT_MODEL, "c2", "j3", "j2", "b2")
     assert choose_names(Target(scale=2), "photo") == ("c2", "j2", "b2")
     assert choose_names(Target(scale=2), "clean") == ("c2",)
     assert choose_names(Target(scale=2), "jpeg") == ("j2", "b2", "c2")
     assert choose_names(Target(scale=2), "jpeg-coarse") == ("b2", "c2")
-    assert set(choose_names(Target(width=500), "auto")) == {"abpn-x3", "c2", "j3", "j2", "b2"}
-    assert choose_names(None, None) == ("abpn-x3",)  # video asks for no style
+    assert set(choose_names(Target(width=500), "auto")) == {DEFAULT_MODEL, "c2", "j3", "j2", "b2"}
+    assert choose_names(None, None) == (DEFAULT_MODEL,)  # video asks for no style
     assert choose_names(Target(scale=2), None) == ("c2",)
     with pytest.raises(UnknownNameError, match="no model of the catalogue is for style 'gan'; name one"):
         choose_names(None, "gan")
@@ -203,21 +203,21 @@ def test_models_are_opened_for_what_photos_may_want(catalogue_of) -> None:
 def test_without_the_bank_its_models_for_jpeg_are_done_without_unless_asked_for(
     catalogue_of, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    catalogue_of(("abpn-x3", 3, "clean"), ("c2", 2, "clean"))
+    catalogue_of((DEFAULT_MODEL, 3, "clean"), ("c2", 2, "clean"))
     monkeypatch.setattr(catalogue, "bank_names", lambda: {"j3": "jpeg", "g3": "gan"})
-    assert choose_names(None, "auto") == ("abpn-x3",)
+    assert choose_names(None, "auto") == (DEFAULT_MODEL,)
     assert choose_names(Target(scale=2), "photo") == ("c2",)
     with pytest.raises(ModelFileError, match="style 'jpeg', such as 'j3', is in the bank"):
         choose_names(None, "jpeg")
 
 
 def test_a_scale_that_only_one_style_has_opens_all(catalogue_of) -> None:
-    catalogue_of(("abpn-x3", 3, "clean"), ("c4", 4, "clean"), ("j3", 3, "jpeg"))
-    assert set(choose_names(Target(scale=4), "auto")) == {"abpn-x3", "c4", "j3"}
+    catalogue_of((DEFAULT_MODEL, 3, "clean"), ("c4", 4, "clean"), ("j3", 3, "jpeg"))
+    assert set(choose_names(Target(scale=4), "auto")) == {DEFAULT_MODEL, "c4", "j3"}
 
 
 def test_models_share_what_memory_there_is(catalogue_of) -> None:
-    catalogue_of(("abpn-x3", 3, "clean"), ("j3", 3, "jpeg"))
+    catalogue_of((DEFAULT_MODEL, 3, "clean"), ("j3", 3, "jpeg"))
     assert [model._memory_mb for model in open_models(None, None, style="auto", threads=1, memory_mb=90)] == [45, 45]
     assert [model._memory_mb for model in open_models(None, None, style="clean", threads=1, memory_mb=90)] == [90]
     with pytest.raises(SettingError, match="1 or more; 0"):
@@ -225,12 +225,12 @@ def test_models_share_what_memory_there_is(catalogue_of) -> None:
 
 
 def test_the_choice_is_said_with_the_file_that_was_written(catalogue_of, tmp_path: Path) -> None:
-    catalogue_of(("abpn-x3", 3, "clean"), ("j3", 3, "jpeg"))
+    catalogue_of((DEFAULT_MODEL, 3, "clean"), ("j3", 3, "jpeg"))
     (tmp_path / "in.jpg").write_bytes(_jpeg(60))
     models = open_models(None, None, style="auto", threads=1)
     assert [model.style for model in models] == ["clean", "jpeg"]
     notes = upscale_file(models, tmp_path / "in.jpg", tmp_path / "out.png")
-    assert notes == ("enlarged by abpn-x3: its file is JPEG of quality 60",)  # the name is the one in the file
+    assert notes == (f"enlarged by {DEFAULT_MODEL}: its file is JPEG of quality 60",)  # its file has that name in it
     settings = PhotoSettings(style="clean")
     (note,) = upscale_file(models, tmp_path / "in.jpg", tmp_path / "clean.png", settings=settings)
     assert note.endswith("asked for")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pocketsr.errors import ModelFileError, UnknownNameError
-from pocketsr.weights import catalogue
+from pocketsr.weights import DEFAULT_MODEL, catalogue
 from pocketsr.weights.catalogue import Entry, find, find_float, read_catalogue
 
 _TABLE = """
@@ -71,12 +71,12 @@ def _entries(*described: tuple[str, int, str, int]) -> tuple[Entry, ...]:
 
 def test_where_none_is_named_the_lowest_of_a_scale_and_style_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     made = _entries(
-        ("second", 3, "clean", 2), ("abpn-x3", 3, "clean", 1), ("by-name-only", 2, "clean", 0),
+        ("second", 3, "clean", 2), (DEFAULT_MODEL, 3, "clean", 1), ("by-name-only", 2, "clean", 0),
         ("four", 4, "clean", 1), ("jpeg-two", 2, "jpeg", 1),
     )  # fmt: skip
     monkeypatch.setattr(catalogue, "bundled", lambda: made)
     monkeypatch.setattr(catalogue, "bank_folder", lambda: None)
-    assert {scale: entry.name for scale, entry in catalogue.defaults().items()} == {3: "abpn-x3", 4: "four"}
+    assert {scale: entry.name for scale, entry in catalogue.defaults().items()} == {3: DEFAULT_MODEL, 4: "four"}
     assert next(iter(catalogue.defaults())) == 3  # the scale that is taken where none is asked for
     assert {scale: entry.name for scale, entry in catalogue.defaults("jpeg").items()} == {2: "jpeg-two"}
     assert catalogue.defaults("gan") == {}
@@ -129,7 +129,7 @@ def test_without_the_bank_the_error_says_where_its_models_are_to_be_had(
 def test_an_unknown_style_is_refused(tmp_path: Path) -> None:
     path = _catalogue(tmp_path, "a-x2")
     path.write_text(path.read_text().replace('precision = "int8"', 'precision = "int8"\nstyle = "anime"'))
-    with pytest.raises(ModelFileError, match="style 'anime'; known: clean, jpeg, gan"):
+    with pytest.raises(ModelFileError, match="style 'anime'; known: clean, jpeg, jpeg-coarse, gan"):
         read_catalogue(path)
 
 
