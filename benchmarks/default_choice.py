@@ -44,8 +44,8 @@ class Storing(NamedTuple):
 
 
 STORINGS = (
-    *map(Storing, (20, 30, 40, 50, 60, 70, 75, 78, 80, 85, 90, 95, 98, 100)),
-    *(Storing(quality, "4:4:4") for quality in (75, 85, 90, 92, 95, 98)),
+    *map(Storing, (20, 30, 50, 70, 75, 78, 81, 85, 90, 95, 100)),
+    *(Storing(quality, "4:4:4") for quality in (75, 85, 90, 95)),
 )
 
 

@@ -210,7 +210,7 @@ def _is_pillow(image: object) -> TypeIs[Image]:
 
 
 def load(
-    model: PathLike = "abpn-x3",
+    model: PathLike = "pocket-x3",
     *,
     backend: str = "auto",
     threads: int | None = None,
@@ -238,7 +238,7 @@ def load(
         SettingError: A setting is out of range.
 
     >>> import numpy as np
-    >>> with load("abpn-x3", threads=1) as upscale_image:
+    >>> with load("pocket-x3", threads=1) as upscale_image:
     ...     [upscale_image(np.zeros(size, np.uint8)).shape for size in ((4, 5), (6, 7, 3))]
     [(12, 15), (18, 21, 3)]
     """

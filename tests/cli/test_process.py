@@ -42,7 +42,7 @@ def test_a_name_that_the_terminal_cannot_write_is_printed_all_the_same(
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
     done = subprocess.run(_command(source), capture_output=True, env=environment, timeout=60, check=False)
     assert (done.returncode, done.stderr.count(b"\n")) == (0, 1)
-    assert b"enlarged by abpn-x3: it shows no sign of JPEG" in done.stderr
+    assert b"enlarged by pocket-x3: it shows no sign of JPEG" in done.stderr
     assert done.stdout == os.fsencode(tmp_path) + b"/" + printed + b"\n"
 
 

@@ -77,7 +77,7 @@ def command(
     plot: Path | None,
     as_json: bool,
 ) -> None:
-    """Time each MODEL, a name from `pocketsr models` or a .tflite or .onnx file  [default: abpn-x3].
+    """Time each MODEL, a name from `pocketsr models` or a .tflite or .onnx file  [default: pocket-x3].
 
     A .safetensors or .pt is timed in torch.
 
@@ -90,11 +90,12 @@ def command(
     if plot is not None and len(sizes) < 2:
         raise click.UsageError("--plot draws time over size: give --size more than once")
     from pocketsr.bench import write_record
+    from pocketsr.weights import DEFAULT_MODEL
 
     is_beside = is_profiled or has_roofline or with_bare or with_peers or bool(peer_files)
     if has_nodes and (models or on_phone or is_beside):
         raise click.UsageError("--nodes goes without a MODEL, --adb, and what is timed beside models")
-    models = models or ("abpn-x3",)
+    models = models or (DEFAULT_MODEL,)
     if has_nodes:
         from pocketsr.cli.bench_nodes import timed_nodes
 

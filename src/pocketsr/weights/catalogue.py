@@ -26,7 +26,7 @@ Style = Literal["clean", "jpeg", "jpeg-coarse", "gan"]
 STYLES: tuple[Style, ...] = get_args(Style)
 
 #: What ``load`` opens where no model is named, and whose scale is taken where none is.
-DEFAULT_MODEL = "abpn-x3"
+DEFAULT_MODEL = "pocket-x3"
 
 #: Environment variable that names the folder of the bank.
 BANK_VARIABLE = "POCKETSR_BANK"
