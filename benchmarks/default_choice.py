@@ -6,7 +6,7 @@ Each image of DATA/valid is shrunk, stored as JPEG of many qualities, its colour
 not at all, and enlarged by the model for each kind of input, and by what `--style auto` takes: of the file, and of its
 pixels alone as a PNG has them. Promised: on clean images never more than 0.02 dB below the plain model; of quality 75
 and below at least 0.3 dB above it. Ends with exit code 1 where that does not hold. The table also says up to which
-quality each model for JPEG is worth taking, which is where the two limits in runtime/style.py come from.
+quality each model for JPEG is worth taking, which is where the limits in runtime/style.py come from.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from PIL import Image
 from pocketsr.evaluate import psnr
 from pocketsr.image import Photo, crop_to_multiple, downscale, list_images, read_image
 from pocketsr.runtime import Upscaler
-from pocketsr.runtime.style import COARSE_QUALITY, JPEG_QUALITY, find_evidence, style_for
+from pocketsr.runtime.style import COARSE_QUALITY, HALVED_QUALITY, JPEG_QUALITY, find_evidence, style_for
 from pocketsr.weights import Style, defaults
 
 LOST_DB, GAINED_DB, COARSE = 0.02, 0.3, 75
@@ -55,7 +55,7 @@ def main(data: Path) -> int:
     if not rows:
         raise SystemExit("error: the catalogue has no scale with a model for clean images and two for JPEG")
     broken = [*faults(rows)]
-    limits = {"coarse": COARSE_QUALITY, "jpeg": JPEG_QUALITY}
+    limits = {"coarse": COARSE_QUALITY, "jpeg": JPEG_QUALITY, "halved": HALVED_QUALITY}
     results = {"limits": limits, "images": rows[0]["images"], "rows": rows, "broken": broken}
     print(record.write("default_choice", results))
     print(page(results))
@@ -123,8 +123,9 @@ def page(results: dict[str, Any]) -> str:
         "the resolution where nothing else is said; mean PSNR, RGB, no border.",
         "",
         f"The model for coarse JPEG is taken of quality {limits['coarse']:.0f} and below, and of pixels that show such "
-        "a quality; the one for JPEG of better files that have colour at half the resolution, and otherwise of quality "
-        f"{limits['jpeg']:.0f} and below. *Taken* is how many got the one for JPEG and the one for coarse JPEG.",
+        f"a quality; the one for JPEG of files of quality {limits['jpeg']:.0f} and below, up to "
+        f"{limits['halved']:.0f} where they have colour at half the resolution, and of pixels that show any quality. "
+        "*Taken* is how many got the one for JPEG and the one for coarse JPEG.",
     ]
     for scale in dict.fromkeys(row["scale"] for row in results["rows"]):
         rows = [row for row in results["rows"] if row["scale"] == scale]

@@ -18,9 +18,9 @@ from pocketsr.weights import Style
 StyleChoice = Literal["auto", "photo", "clean", "jpeg", "jpeg-coarse", "gan"]
 STYLE_CHOICES: tuple[StyleChoice, ...] = get_args(StyleChoice)
 
-#: Of this quality and below, a photo goes through the model for JPEG whose blocks show; and of this and below through
-#: the other one for JPEG, even where its colour was kept whole. Measured (benchmarks/default_choice.py).
-COARSE_QUALITY, JPEG_QUALITY = 78.0, 90.0
+#: Of this quality and below, a photo goes through the model for JPEG whose blocks show; of this and below through the
+#: other one for JPEG, where its colour was kept whole, and where it was not. Measured (benchmarks/default_choice.py).
+COARSE_QUALITY, JPEG_QUALITY, HALVED_QUALITY = 72.0, 85.0, 98.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,9 +72,10 @@ def style_for(evidence: Evidence) -> tuple[Style, str]:
         return "jpeg-coarse", by_pixels
     if _is_within(evidence.file_quality, JPEG_QUALITY):
         return "jpeg", by_file
-    if evidence.halves_colour:
+    if evidence.halves_colour and _is_within(evidence.file_quality, HALVED_QUALITY):
         return "jpeg", f"{by_file}, its colour at half the resolution"
-    if _is_within(evidence.pixel_quality, JPEG_QUALITY):
+    # Pixels do not say how colour was kept: at half the resolution, most likely, unless it is this file's own storing.
+    if _is_within(evidence.pixel_quality, JPEG_QUALITY if by_file else HALVED_QUALITY):
         return "jpeg", by_pixels
     if by_file:
         return "clean", f"{by_file}, which is as good as none"
