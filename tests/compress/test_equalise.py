@@ -13,7 +13,7 @@ from pocketsr.compress import quantise
 from pocketsr.compress.calibrate import activation_maxima
 from pocketsr.compress.equalise import equalised
 from pocketsr.compress.integer import IntegerNetwork
-from pocketsr.graph import Graph, execute
+from pocketsr.graph import Add, Conv2D, DepthToSpace, Graph, Value, execute
 from pocketsr.graph.reference import execute_all
 from pocketsr.lower import trace
 from pocketsr.networks import build
@@ -119,6 +119,22 @@ def test_graphs_without_such_features_and_without_images_stay_as_they_are() -> N
     assert equalised(graph, images()) is graph
     concat = graph_of("scsrn", 1.0)
     assert equalised(concat, ()) is concat
+
+
+def test_a_sum_with_the_image_itself_is_left_alone() -> None:
+    random = np.random.default_rng(0)
+
+    def conv(source: Value, name: str, channels: int) -> Conv2D:
+        weight = random.normal(0, 0.1, (channels, 3, 3, source.channels)).astype(np.float32)
+        return Conv2D((source,), Value(name, channels), weight, np.zeros(channels, np.float32))
+
+    image = Value("image", 3)
+    first = conv(image, "first", 3)
+    added = Add((image, first.output), Value("added", 3))
+    last = conv(added.output, "last", 12)
+    shuffled = DepthToSpace((last.output,), Value("out", 3), 2)
+    graph = Graph(image, shuffled.output, (first, added, last, shuffled))
+    assert equalised(graph, images()) is graph
 
 
 def test_quantising_equalises() -> None:

@@ -108,7 +108,7 @@ def _can_be_scaled(graph: Graph, group: tuple[Value, ...]) -> bool:
     makers = {op.output: op for op in graph.ops}
     users: list[Op] = []
     for value in group:
-        maker = makers[value]
+        maker = makers.get(value)  # the image has none
         if value == graph.output or not (isinstance(maker, Add) or _is_plain(maker)):
             return False
         for taker in consumers(graph.ops, value):
@@ -119,7 +119,7 @@ def _can_be_scaled(graph: Graph, group: tuple[Value, ...]) -> bool:
     return bool(users) and all(_is_plain(user) for user in users)
 
 
-def _is_plain(op: Op) -> bool:
+def _is_plain(op: Op | None) -> bool:
     return isinstance(op, Conv2D) and op.groups == 1 and not op.is_copy
 
 
