@@ -31,7 +31,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from pocketsr.compress.prepare import prepared
-from pocketsr.compress.scales import Plan
+from pocketsr.compress.scales import Plan, is_plain
 from pocketsr.graph import Add, Concat, Conv2D, Graph, Op, Value
 from pocketsr.graph.base import Array, consumers
 from pocketsr.graph.reference import execute_all
@@ -109,18 +109,14 @@ def _can_be_scaled(graph: Graph, group: tuple[Value, ...]) -> bool:
     users: list[Op] = []
     for value in group:
         maker = makers.get(value)  # the image has none
-        if value == graph.output or not (isinstance(maker, Add) or _is_plain(maker)):
+        if value == graph.output or not (isinstance(maker, Add) or is_plain(maker)):
             return False
         for taker in consumers(graph.ops, value):
             if isinstance(taker, Concat):
                 users += consumers(graph.ops, taker.output) or [taker]
             elif not isinstance(taker, Add):
                 users.append(taker)
-    return bool(users) and all(_is_plain(user) for user in users)
-
-
-def _is_plain(op: Op | None) -> bool:
-    return isinstance(op, Conv2D) and op.groups == 1 and not op.is_copy
+    return bool(users) and all(is_plain(user) for user in users)
 
 
 def _scaled(graph: Graph, group: tuple[Value, ...], factors: Array) -> Graph:

@@ -84,6 +84,11 @@ def is_copy(op: Op) -> bool:
     return isinstance(op, Conv2D) and op.is_copy
 
 
+def is_plain(op: Op | None) -> bool:
+    """Whether an operator is a convolution of all channels with all, so that factors of channels can go into it."""
+    return isinstance(op, Conv2D) and op.groups == 1 and not op.is_copy
+
+
 def interpolates(op: Op) -> bool:
     """Whether an operator is a convolution that only mixes neighbours, weights summing to 1: it makes images of images.
 

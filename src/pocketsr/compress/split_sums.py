@@ -17,6 +17,7 @@ import dataclasses
 
 import numpy as np
 
+from pocketsr.compress.scales import is_plain
 from pocketsr.graph import Add, Concat, Conv2D, Graph, Op, Value
 from pocketsr.graph.base import consumers
 
@@ -34,11 +35,7 @@ def split_sums(graph: Graph) -> Graph:
 
 def _can_be_split(graph: Graph, op: Add) -> bool:
     takers = consumers(graph.ops, op.output)
-    return op.activation == "none" and bool(takers) and all(_is_plain(taker) for taker in takers)
-
-
-def _is_plain(op: Op) -> bool:
-    return isinstance(op, Conv2D) and op.groups == 1 and not op.is_copy
+    return op.activation == "none" and bool(takers) and all(is_plain(taker) for taker in takers)
 
 
 def _changed(op: Op, sums: dict[str, Add]) -> Op:
