@@ -142,7 +142,7 @@ def upscale(
         style: Where no model is named, what kind is taken: ``"clean"``; ``"jpeg"`` for photos that were stored as JPEG;
             ``"jpeg-coarse"`` where that shows, which ``"jpeg"`` finds by itself if the image tells; ``"gan"`` for
             invented texture; ``"auto"`` or ``"photo"`` looks at the image and takes one of the first three.
-        tta: Give the mean over the eight orientations of the image: a little better, nine to ten times as slow.
+        tta: Give the mean over the eight orientations of the image: a little better, about ten times as slow.
         output: Image file to write; a file's transparency, metadata and colour profile go along.
         overwrite: Replace the output if it is there.
         backend: What runs the model, such as ``"litert"`` or ``"openvino"``; ``"auto"`` chooses, ``"fast"`` may
@@ -226,7 +226,7 @@ def load(
         threads: Processor threads; None takes the cores this process may use.
         tile: Longest side of a tile in low-resolution pixels; None chooses.
         memory_mb: Megabytes that tiles and the strips they make may take, instead of ``tile``.
-        tta: Give the mean over the eight orientations of each image: a little better, nine to ten times as slow.
+        tta: Give the mean over the eight orientations of each image: a little better, about ten times as slow.
 
     Returns:
         A function from uint8 ``(H, W, 3)`` to uint8 ``(sH, sW, 3)``, with ``spec`` and ``strips``. Used as a context it

@@ -97,7 +97,7 @@ class Upscaler:
             memory_mb: Megabytes (10^6 bytes) that tiles and the strips they make may take, beside the image itself and
                 the process; tiles are made smaller where the usual ones would take more. None is no limit.
             tta: Test-time augmentation: give the mean over the eight orientations of each image, halves up. Better by
-                a little, nine to ten times as slow.
+                a little, about ten times as slow.
 
         Raises:
             UnknownNameError: No model or backend has that name.
