@@ -51,6 +51,15 @@ def vgg19_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def lpips_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what ``lpips`` of SqueezeNet needs, with random weights."""
+    from pocketsr.evaluate.perceptual.features import SQUEEZENET
+    from sample_features import write_lpips_files
+
+    return write_lpips_files(tmp_path_factory.mktemp("metrics"), SQUEEZENET)
+
+
+@pytest.fixture(scope="session")
 def teacher_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small ABPN ×3 with random weights, saved, to learn from."""
     import torch

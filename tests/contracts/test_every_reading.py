@@ -68,9 +68,10 @@ DIFFERENT = [
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _alone_on_one_thread_with_a_vgg(vgg19_file: Path) -> Iterator[None]:
+def _alone_on_one_thread_with_learned_losses(vgg19_file: Path, lpips_folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POCKETSR_VGG19", str(vgg19_file))
+        patch.setenv("POCKETSR_METRICS", str(lpips_folder))
         patch.setattr(os, "fsync", lambda _: None)  # no power fails here
         torch.set_num_threads(1)
         yield

@@ -20,8 +20,9 @@ PATCH = 16
 
 
 @pytest.fixture(autouse=True)
-def vgg(monkeypatch: pytest.MonkeyPatch, vgg19_file: Path) -> None:
+def learned_losses(monkeypatch: pytest.MonkeyPatch, vgg19_file: Path, lpips_folder: Path) -> None:
     monkeypatch.setenv("POCKETSR_VGG19", str(vgg19_file))
+    monkeypatch.setenv("POCKETSR_METRICS", str(lpips_folder))
     torch.set_num_threads(1)
 
 
@@ -53,7 +54,7 @@ def test_two_steps_of_every_stage(name: str, images: Path, teacher_file: Path, t
     pairs = load_training(recipe, images)
     if recipe.starts_from:
         first = small(load_recipe(recipe.starts_from))
-        train(first, pairs, folder=tmp_path / "first", rewrites=REWRITES)
+        train(first, load_training(first, images), folder=tmp_path / "first", rewrites=REWRITES)
         start = tmp_path / "first" / f"{first.stages[-1].name}.pt"
     valid = [dataclasses.replace(pair, low=pair.low[:32, :32], high=pair.high[: 32 * recipe.scale, : 32 * recipe.scale])
              for pair in load_validation(recipe, images)]  # fmt: skip

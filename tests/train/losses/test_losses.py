@@ -20,8 +20,9 @@ FLOAT32 = 1e-5
 
 
 @pytest.fixture(autouse=True)
-def vgg(monkeypatch: pytest.MonkeyPatch, vgg19_file: Path) -> None:
+def learned_losses(monkeypatch: pytest.MonkeyPatch, vgg19_file: Path, lpips_folder: Path) -> None:
     monkeypatch.setenv("POCKETSR_VGG19", str(vgg19_file))
+    monkeypatch.setenv("POCKETSR_METRICS", str(lpips_folder))
 
 
 def images(*, seed: int = 0, size: tuple[int, int] = (16, 24), count: int = 2) -> tuple[Tensor, Tensor]:

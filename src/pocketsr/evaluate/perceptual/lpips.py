@@ -20,10 +20,10 @@ from pocketsr.evaluate.perceptual.layers import Maps
 from pocketsr.evaluate.perceptual.weight_files import read_weights
 
 #: Of −1..1 RGB: the mean and deviation of ImageNet, in that range.
-_SHIFT = np.array([-0.030, -0.088, -0.188], np.float32)
-_SCALE = np.array([0.458, 0.448, 0.450], np.float32)
+SHIFT = np.array([-0.030, -0.088, -0.188], np.float32)
+SCALE = np.array([0.458, 0.448, 0.450], np.float32)
 #: Added to lengths, so that pixels without any response stay zero.
-_EPSILON = np.float32(1e-10)
+EPSILON = np.float32(1e-10)
 
 #: BLAS's last bits differ between machines and thread counts; these do not.
 _DECIMALS = 6
@@ -115,10 +115,10 @@ def lpips(image: npt.NDArray[np.uint8], truth: npt.NDArray[np.uint8], model: Lpi
 def _scaled(image: npt.NDArray[np.uint8]) -> Maps:
     """Return float32 ``(3, H, W)`` as LPIPS scales it."""
     unit = image.astype(np.float32) / np.float32(127.5) - np.float32(1)
-    return np.ascontiguousarray(((unit - _SHIFT) / _SCALE).transpose(2, 0, 1))
+    return np.ascontiguousarray(((unit - SHIFT) / SCALE).transpose(2, 0, 1))
 
 
 def _unit(maps: Maps) -> Maps:
     """Divide the channels of each pixel by their length."""
     length: Maps = np.sqrt(np.einsum("chw,chw->hw", maps, maps))
-    return maps / (length + _EPSILON)
+    return maps / (length + EPSILON)

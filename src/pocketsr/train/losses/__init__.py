@@ -15,6 +15,7 @@ from pocketsr.choice import make
 from pocketsr.errors import SettingError
 from pocketsr.train.losses.adversarial import BCE, AdversarialLoss, LeastSquares, Relativistic
 from pocketsr.train.losses.frequency import dct, fft
+from pocketsr.train.losses.lpips import LPIPS
 from pocketsr.train.losses.perceptual import VGG
 from pocketsr.train.losses.pixel import LossFunction, charbonnier, l1, l2, log_l2
 from pocketsr.train.losses.total_variation import total_variation
@@ -31,6 +32,7 @@ LOSSES: Mapping[str, Callable[..., LossFunction]] = {
     "fft": fft,
     "tv": total_variation,
     "vgg": VGG,
+    "lpips": LPIPS,
 }
 
 ADVERSARIAL_LOSSES: Mapping[str, Callable[..., AdversarialLoss]] = {
