@@ -23,7 +23,7 @@ from pocketsr.evaluate.perceptual.weight_files import read_weights
 SHIFT = np.array([-0.030, -0.088, -0.188], np.float32)
 SCALE = np.array([0.458, 0.448, 0.450], np.float32)
 #: Added to lengths, so that pixels without any response stay zero.
-EPSILON = np.float32(1e-10)
+_EPSILON = np.float32(1e-10)
 
 #: BLAS's last bits differ between machines and thread counts; these do not.
 _DECIMALS = 6
@@ -121,4 +121,4 @@ def _scaled(image: npt.NDArray[np.uint8]) -> Maps:
 def _unit(maps: Maps) -> Maps:
     """Divide the channels of each pixel by their length."""
     length: Maps = np.sqrt(np.einsum("chw,chw->hw", maps, maps))
-    return maps / (length + EPSILON)
+    return maps / (length + _EPSILON)

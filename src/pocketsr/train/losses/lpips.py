@@ -12,7 +12,10 @@ from torch import Tensor, nn
 from pocketsr.errors import SettingError
 from pocketsr.evaluate.perceptual import find_file, find_measure, read_lpips
 from pocketsr.evaluate.perceptual.features import FEATURE_NETWORKS, Convolution, Fire, Pool
-from pocketsr.evaluate.perceptual.lpips import EPSILON, SCALE, SHIFT
+from pocketsr.evaluate.perceptual.lpips import SCALE, SHIFT
+
+#: A pixel's channels are no shorter than this: the measure adds 1e-10, where a gradient could be as large as 1e10.
+_SHORTEST = 1e-4
 
 
 class LPIPS(nn.Module):
@@ -80,8 +83,7 @@ class LPIPS(nn.Module):
             else:
                 raise TypeError(f"LPIPS has no layer {layer!r}")
             if isinstance(layer, Convolution | Fire) and layer.is_tap:
-                # Added under the root, where the measure adds to the root: the gradient at zero stays finite.
-                taps.append(x / (x.square().sum(1, keepdim=True) + EPSILON**2).sqrt())
+                taps.append(x / (x.square().sum(1, keepdim=True) + _SHORTEST**2).sqrt())
         return taps
 
     def _convolve(self, key: str, x: Tensor, stride: int = 1, padding: int = 0) -> Tensor:
