@@ -8,19 +8,24 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from pocketsr.compress.integer import REWRITES
 from pocketsr.errors import CheckpointError, DataError, SettingError
 from pocketsr.evaluate.bank import check_bank, paper_figure, protocols_for
+from pocketsr.graph.reference import execute
 from pocketsr.graph.tflite import read_model
+from pocketsr.networks import build
 from pocketsr.networks.saved import load_network
+from pocketsr.pipeline import Around, Pipeline, Ruler, run_pipeline
 from pocketsr.pipeline.release import Wanted, judged_again, publish_card, release
 from pocketsr.pipeline.run_facts import find_readings, read_run, recipe_digest
-from pocketsr.train import load_recipe, recipe_from, train
+from pocketsr.train import load_recipe, read_checkpoint, recipe_from, train, write_checkpoint
 from pocketsr.train.load import load_training
 from pocketsr.train.records import Records
+from pocketsr.train.tables import read_table
 from pocketsr.weights import Card, catalogue, read_card
 from pocketsr.weights.catalogue import read_catalogue, read_names
 from pocketsr.weights.catalogue_text import catalogue_text
@@ -180,6 +185,56 @@ def test_a_run_of_floats_may_be_quantised_after_training(
         ("mine-x2", "quantised after training"), ("mine-x2-float", "float training")
     ]  # fmt: skip
     assert all(one.int8_db == one.ptq_db for one in both.scores)
+
+
+def test_a_pipeline_becomes_a_model_whose_stages_are_its_steps(
+    run: Path, tmp_path: Path, checkout: Path, sets: Path, image_folder: Path
+) -> None:
+    pytest.importorskip("torch_pruning", reason="pipelines prune: pip install 'pocketsr[prune]'")
+    torch.set_num_threads(1)
+    network = {"name": "abpn", "options": {"scale": 2, "width": 8, "depth": 1, "expansion": 4}}
+    stage = {"name": "a", **_STAGE}
+    steps = (
+        {"name": "first", "kind": "train", "network": network, "stage": stage},
+        {"name": "pruned", "kind": "prune", "prune": {"ratio": 0.4}, "rounds": 2, "stage": stage},
+        {"name": "int8", "kind": "train", "stage": {**stage, "arithmetic": "integer"}},
+        {"name": "file", "kind": "lower"},
+    )
+    data = {"description": "six drawings", "licence": "CC0-1.0"}
+    pipeline = read_table(Pipeline, {"name": "small", "data": data, "steps": list(steps)}, "pipeline")
+    pairs = load_training(read_run(run).recipe, image_folder)
+    ruler = Ruler(pairs=pairs[2][:1], height=8, width=8, runs=1)
+    folder = tmp_path / "pipeline"
+    run_pipeline(pipeline, Around(pairs=pairs, ruler=ruler, folder=folder))
+    card = _released(folder, checkout, sets, image_folder)
+    assert card.training.steps == {"first": 4, "pruned-round-1": 4, "pruned-round-2": 4, "int8": 4}
+    assert card.training.command == "pocketsr compress small"
+    assert card.training.hours is not None
+    assert [one.precision for one in card.files] == ["int8", "float32"]
+    # Both files are of the pruned network, and the int8 one is the pipeline's own.
+    graphs = [read_model(Shelf(checkout).folder / one.file)[0] for one in card.files]
+    assert {graph.parameter_count() for graph in graphs} == {card.parameters}
+    whole = build("abpn", {"scale": 2, "width": 8, "depth": 1}).parameters()
+    assert card.parameters < sum(value.numel() for value in whole)
+    own, _ = read_model(folder / "04-file" / "small.tflite")
+    frame = np.random.default_rng(0).integers(-128, 128, (1, 8, 8, 3), np.int8)
+    assert np.array_equal(execute(own, frame), execute(graphs[0], frame))
+    rows = json.loads((checkout / card.curve).read_text())["rows"]
+    assert [row[:2] for row in rows if row[0] == "int8"] == [["int8", 2], ["int8", 4]]
+
+
+def test_an_unfinished_pipeline_is_refused(tmp_path: Path, run: Path) -> None:
+    checkpoint = read_checkpoint(run / "float.pt")
+    recipe = dataclasses.replace(checkpoint.recipe, name="light-f2srgan: teacher", stages=checkpoint.recipe.stages[:1])
+    step = tmp_path / "01-teacher"
+    step.mkdir()
+    (step / "step.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="trained nothing"):
+        read_run(tmp_path)
+    for name in ("float.pt", "state.pt"):
+        write_checkpoint(dataclasses.replace(checkpoint, recipe=recipe), step / name)
+    with pytest.raises(CheckpointError, match="1 of 6 steps are finished; go on with `compress light-f2srgan`"):
+        read_run(tmp_path)
 
 
 def test_a_network_of_several_scales_becomes_models_that_share_a_saved_network(

@@ -34,8 +34,8 @@ from pocketsr.graph.ops import (
     Subtract,
 )
 
-#: Values of an im2col block; rows are convolved in blocks of about this size so that memory stays small.
-_BLOCK_VALUES = 1 << 22
+#: Rows are convolved in blocks of about so many values, which a processor's second cache holds.
+_BLOCK_VALUES = 1 << 18
 
 
 def execute(graph: Graph, image: Array, *, change: Mapping[str, Callable[[Array], Array]] | None = None) -> Array:
@@ -252,23 +252,52 @@ def _relu_if(wanted: bool, array: Array) -> Array:
 
 
 def _correlate(op: Conv2D, image: Array, dtype: Any) -> Array:
-    """Correlate ``(N, H, W, I)`` with the weights, zeros around, as matrix products over blocks of rows."""
-    outputs, kernel_height, kernel_width, group_inputs = op.weight.shape
-    count, height, width, _ = image.shape
+    """Correlate ``(N, H, W, I)`` with the weights, zeros around: the sum over places of the kernel."""
+    outputs, kernel_height, kernel_width, _ = op.weight.shape
     top, left = (kernel_height // 2, kernel_width // 2) if op.padding == "same" else (0, 0)
-    height, width = op.output_size((height, width))
+    height, width = op.output_size(image.shape[1:3])
     padded = np.pad(image.astype(dtype, copy=False), ((0, 0), (top, top), (left, left), (0, 0)))
-    result = np.empty((count, height, width, outputs), dtype)
-    group_outputs = outputs // op.groups
-    rows = max(1, _BLOCK_VALUES // max(1, width * kernel_height * kernel_width * group_inputs))
-    for group in range(op.groups):
-        ins = slice(group * group_inputs, (group + 1) * group_inputs)
+    weight = op.weight.astype(dtype).transpose(1, 2, 3, 0)  # (k, l, inputs of a group, outputs)
+    is_depthwise = op.groups == image.shape[3] == outputs
+    result = np.empty((len(image), height, width, outputs), dtype)
+    rows = max(1, _BLOCK_VALUES // (padded.shape[2] * max(padded.shape[3], outputs)))
+    for made, seen in zip(result, padded, strict=True):
+        for first in range(0, height, rows):
+            block = seen[first : first + rows + kernel_height - 1]
+            if is_depthwise:
+                made[first : first + rows] = _correlate_depthwise(block, weight[:, :, 0])
+            else:
+                made[first : first + rows] = _correlate_groups(block, weight, op.groups)
+    return result
+
+
+def _correlate_depthwise(block: Array, weight: Array) -> Array:
+    """Correlate each channel of ``(H, W, C)`` with its own kernel of ``(k, l, C)``, where the kernel lies inside."""
+    height, width = (side - kernel + 1 for side, kernel in zip(block.shape[:2], weight.shape[:2], strict=True))
+    total = np.zeros((height, width, block.shape[2]), block.dtype)
+    for row, column in np.ndindex(*weight.shape[:2]):
+        total += block[row : row + height, column : column + width] * weight[row, column]
+    return total
+
+
+def _correlate_groups(block: Array, weight: Array, groups: int) -> Array:
+    """Correlate ``(H, W, I)`` with ``(k, l, I / groups, O)``, where the kernel lies inside.
+
+    Pixels stand in one row, so that a place of the kernel is a shift along it and a product of matrices; what is
+    computed across the ends of lines is cut off at the end.
+    """
+    kernel_height, kernel_width, group_inputs, outputs = weight.shape
+    group_outputs, across = outputs // groups, block.shape[1]
+    height, width = block.shape[0] - kernel_height + 1, across - kernel_width + 1
+    places = (height - 1) * across + width
+    result = np.empty((height, width, outputs), block.dtype)
+    for group in range(groups):
         outs = slice(group * group_outputs, (group + 1) * group_outputs)
-        matrix = op.weight[outs].astype(dtype).reshape(group_outputs, -1).T
-        for n in range(count):
-            for first in range(0, height, rows):
-                block = padded[n, first : first + rows + kernel_height - 1, :, ins]
-                windows = np.lib.stride_tricks.sliding_window_view(block, (kernel_height, kernel_width), (0, 1))
-                columns = windows.transpose(0, 1, 3, 4, 2).reshape(-1, matrix.shape[0])
-                result[n, first : first + rows, :, outs] = (columns @ matrix).reshape(-1, width, group_outputs)
+        ins = slice(group * group_inputs, (group + 1) * group_inputs)
+        pixels = np.ascontiguousarray(block[:, :, ins]).reshape(-1, group_inputs)
+        total = np.zeros((height * across, group_outputs), block.dtype)
+        for row, column in np.ndindex(kernel_height, kernel_width):
+            start = row * across + column
+            total[:places] += pixels[start : start + places] @ weight[row, column, :, outs]
+        result[:, :, outs] = total.reshape(height, across, group_outputs)[:, :width]
     return result

@@ -1,6 +1,6 @@
 """What the folder of a finished run says of itself: recipe, readings, steps, hours, curve.
 
-Knows nothing of model files.
+A pipeline of ``pocketsr compress`` is a run whose stages are the trainings of its steps. Knows nothing of model files.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from pocketsr.errors import CheckpointError, UnknownNameError
+from pocketsr.pipeline.compression import load_pipeline, pipeline_names
 from pocketsr.train import Recipe, load_recipe, read_checkpoint, readings_of, recipe_names
 from pocketsr.train.curve import CSV_FILE
+from pocketsr.train.stage_run import STATE_FILE
 
 #: Columns of the curve that are kept.
 _COLUMNS = ("stage", "step", "loss", "learning_rate", "psnr_db")
@@ -36,6 +38,7 @@ class RunFacts:
         readings: Readings of the recipe that were laid over it.
         hours: What its steps took at the curve's usual pace, validations and pauses not counted; None without a curve.
         curve: The curve's rows: stage, step, loss, learning rate and, at validations, PSNR in dB.
+        verb: What ran it: ``train``, or ``compress`` for a pipeline.
     """
 
     recipe: Recipe
@@ -44,11 +47,14 @@ class RunFacts:
     readings: tuple[str, ...]
     hours: float | None
     curve: tuple[tuple[str | float | None, ...], ...]
+    verb: Literal["train", "compress"] = "train"
 
     @property
     def command(self) -> str:
         """What makes such weights again, but for the folders of images."""
-        recipe, words = self.recipe, ["pocketsr", "train", self.recipe.name]
+        recipe, words = self.recipe, ["pocketsr", self.verb, self.recipe.name]
+        if self.verb == "compress":
+            return shlex.join(words)
         for reading in self.readings:
             words += ["--reading", reading]
         shipped = load_recipe(recipe.name, readings=self.readings) if recipe.name in recipe_names() else recipe
@@ -78,24 +84,17 @@ class RunFacts:
 
 
 def read_run(folder: Path) -> RunFacts:
-    """Read the folder of a run of ``pocketsr train``, or of a step of a pipeline.
+    """Read the folder of a run of ``pocketsr train``, or of a pipeline.
 
     Raises:
-        CheckpointError: There is no run, or one that is not finished.
+        CheckpointError: There is no run, one that is not finished, or one without a float network.
     """
-    checkpoints = sorted(folder.glob("*.pt")) if folder.is_dir() else []
-    if not checkpoints:
-        raise CheckpointError(f"{folder} has no checkpoint; the folder of a finished run of `pocketsr train` is needed")
-    state = folder / "state.pt"
-    recipe = read_checkpoint(state if state in checkpoints else checkpoints[0]).recipe
-    results = {stage.name: folder / f"{stage.name}.pt" for stage in recipe.stages}
-    if missing := [file.name for file in results.values() if not file.is_file()]:
-        raise CheckpointError(f"{folder} lacks {missing[0]}: its run is not finished; go on with `train --resume`")
+    steps = sorted(folder.glob("*/step.json"))
+    recipe, results, rows = _read_pipeline(folder, len(steps)) if steps else _read_training(folder)
     floats = [results[stage.name] for stage in recipe.stages if stage.arithmetic == "float"]
     integers = [results[stage.name] for stage in recipe.stages if stage.arithmetic == "integer"]
     if not floats:
         raise CheckpointError(f"{folder} has integer stages only; the float network is needed too")
-    rows = _rows(folder / CSV_FILE)
     return RunFacts(
         recipe=recipe,
         float_checkpoint=floats[-1],
@@ -103,7 +102,44 @@ def read_run(folder: Path) -> RunFacts:
         readings=find_readings(recipe),
         hours=_hours(rows),
         curve=tuple(tuple(_value(row[column]) for column in _COLUMNS) for row in rows),
+        verb="compress" if steps else "train",
     )
+
+
+def _read_training(folder: Path) -> tuple[Recipe, dict[str, Path], list[dict[str, str]]]:
+    """Return a run's recipe, the result of each stage, and its curve."""
+    checkpoints = sorted(folder.glob("*.pt")) if folder.is_dir() else []
+    if not checkpoints:
+        raise CheckpointError(f"{folder} has no checkpoint; the folder of a finished run of `pocketsr train` is needed")
+    state = folder / STATE_FILE
+    recipe = read_checkpoint(state if state in checkpoints else checkpoints[0]).recipe
+    results = {stage.name: folder / f"{stage.name}.pt" for stage in recipe.stages}
+    if missing := [file.name for file in results.values() if not file.is_file()]:
+        raise CheckpointError(f"{folder} lacks {missing[0]}: its run is not finished; go on with `train --resume`")
+    return recipe, results, _rows(folder / CSV_FILE)
+
+
+def _read_pipeline(folder: Path, taken: int) -> tuple[Recipe, dict[str, Path], list[dict[str, str]]]:
+    """Return the same of a pipeline: one recipe of all its trainings, whose stages are called after its steps.
+
+    Args:
+        folder: Of the pipeline.
+        taken: How many of its steps are finished.
+    """
+    stages, results, rows, last = [], {}, [], None
+    for state in sorted(folder.rglob(STATE_FILE)):
+        last, of_stages, curve = _read_training(state.parent)
+        # "03-pruned/round-1" is pruned-round-1: a step trains once, or once in each of its rounds.
+        name = "-".join(state.parent.relative_to(folder).parts).partition("-")[2]
+        stages.append(dataclasses.replace(last.stages[-1], name=name))
+        results[name] = of_stages[last.stages[-1].name]
+        rows += [{**row, "stage": name} for row in curve]
+    if last is None:
+        raise CheckpointError(f"{folder} holds a pipeline that trained nothing; a run that trains is needed")
+    name = last.name.partition(":")[0]
+    if name in pipeline_names() and taken < (all_steps := len(load_pipeline(name).steps)):
+        raise CheckpointError(f"{folder}: {taken} of {all_steps} steps are finished; go on with `compress {name}`")
+    return dataclasses.replace(last, name=name, stages=tuple(stages)), results, rows
 
 
 def recipe_digest(recipe: Recipe) -> str:

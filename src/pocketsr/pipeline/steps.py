@@ -22,6 +22,7 @@ from pocketsr.pipeline.measure import Row, Ruler, to_file
 from pocketsr.train import Checkpoint, Event, Recipe, read_checkpoint, restore, to_tensor, train, write_checkpoint
 from pocketsr.train.checkpoint import begin_from
 from pocketsr.train.recipe import Stage
+from pocketsr.train.records import Records
 from pocketsr.train.stage_run import STATE_FILE
 
 if TYPE_CHECKING:
@@ -144,20 +145,27 @@ def _trained(step: Step, stage: Stage, work: Work, folder: Path, pipeline: Pipel
     if work.is_integer:
         raise SettingError(f"step {step.name!r}: training goes on from a float network, not from an integer one")
     stage = dataclasses.replace(_taught(stage, around), equivalent=stage.equivalent or work.equivalent)
-    recipe = _recipe(step, stage, work, pipeline)
+    recipe, stopped = _recipe(step, stage, work, pipeline), folder / STATE_FILE
+    records = Records(folder, recipe, read_checkpoint(stopped) if stopped.exists() else None, around.on_note)
+
+    def on_event(event: Event) -> None:
+        records.add(event)
+        around.on_event(event)
+
     state = train(
         recipe,
         around.pairs,
         folder=folder,
-        resume=(folder / STATE_FILE).exists(),
+        resume=stopped.exists(),
         start=work.weights if work.weights.name else None,
         teacher_folder=around.folder,
         rewrites=REWRITES,
         penalties=PENALTIES,
-        on_event=around.on_event,
+        on_event=on_event,
         on_note=around.on_note,
         should_stop=around.should_stop,
     )
+    records.close()
     if not state.is_finished:
         return None
     result = folder / f"{stage.name}.pt"
