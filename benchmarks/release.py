@@ -2,6 +2,7 @@
 
     python benchmarks/release.py run RUN NAME --style clean --to wheel --order 1 --data DATA
     python benchmarks/release.py again NAME... --data DATA      figures of the files that are there, made again
+    python benchmarks/release.py move NAME... [--order N]       from the wheel to the bank, or from there to the wheel
     python benchmarks/release.py time NAME...                   how long a frame takes here; leave the machine alone
 
 RUN is a folder of `pocketsr train`. DATA holds `train`, `benchmarks/Set5`, `Set14`, `BSD100` and `manifest.json`. With
@@ -49,17 +50,19 @@ def main(arguments: list[str] | None = None) -> None:
     one.add_argument("--use", action="append", default=[], help="one more line of intended use")
     one.add_argument("--failure", action="append", default=[], help="one more known failure")
     again = verbs.add_parser("again")
+    moved = verbs.add_parser("move")
+    moved.add_argument("--order", type=int, default=0, help="place there among models taken where none is named")
     timed = verbs.add_parser("time")
-    for verb in (again, timed):
+    for verb in (again, moved, timed):
         verb.add_argument("names", nargs="+")
     timed.add_argument("--threads", type=int, default=2)
     for verb in (one, again):
         verb.add_argument("--data", type=Path, required=True)
-    for verb in (one, again, timed):
+    for verb in (one, again, moved, timed):
         verb.add_argument("--root", type=Path, default=record.ROOT, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     try:
-        {"run": release_run, "again": release_again, "time": add_times}[options.verb](options)
+        {"run": release_run, "again": release_again, "move": move, "time": add_times}[options.verb](options)
     except PocketsrError as error:
         raise SystemExit(f"error: {error}") from error
     print("now `make docs`: tables and pages are written from the cards")
@@ -95,7 +98,8 @@ def release_run(options: argparse.Namespace) -> None:
 
 
 def release_again(options: argparse.Namespace) -> None:
-    from pocketsr.pipeline.release import judged_again, publish_card
+    from pocketsr.pipeline.publish import publish_card
+    from pocketsr.pipeline.release import judged_again
 
     for card, shelf in cards(options):
         made = judged_again(card, shelf, benchmarks=options.data / "benchmarks")
@@ -103,8 +107,16 @@ def release_again(options: argparse.Namespace) -> None:
         show(made)
 
 
+def move(options: argparse.Namespace) -> None:
+    from pocketsr.pipeline.publish import move_model
+
+    for card, shelf in cards(options):
+        move_model(card, shelf, order=options.order)
+        print(f"{card.name}: {'to the wheel' if shelf.is_bank else 'to the bank'}")
+
+
 def add_times(options: argparse.Namespace) -> None:
-    from pocketsr.pipeline.release import publish_card
+    from pocketsr.pipeline.publish import publish_card
 
     found = cards(options)
     frame = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)

@@ -20,7 +20,8 @@ from pocketsr.graph.tflite import read_model
 from pocketsr.networks import build
 from pocketsr.networks.saved import load_network
 from pocketsr.pipeline import Around, Pipeline, Ruler, run_pipeline
-from pocketsr.pipeline.release import Wanted, judged_again, publish_card, release
+from pocketsr.pipeline.publish import move_model, publish_card
+from pocketsr.pipeline.release import Wanted, judged_again, release
 from pocketsr.pipeline.run_facts import find_readings, read_run, recipe_digest
 from pocketsr.train import load_recipe, read_checkpoint, recipe_from, train, write_checkpoint
 from pocketsr.train.load import load_training
@@ -156,6 +157,30 @@ def test_the_bank_is_named_in_the_catalogue_of_the_package(
     with pytest.raises(SettingError, match="would be in the wheel and in the bank"):
         _released(run, checkout, sets, image_folder)
     assert [path.name for path in Shelf(checkout).folder.iterdir()] == ["catalogue.toml"], "nothing is left of it"
+
+
+def test_a_model_moves_to_the_other_shelf_and_back(
+    run: Path, checkout: Path, sets: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = _released(run, checkout, sets, image_folder, order=1)
+    wheel, bank = Shelf(checkout), Shelf(checkout, is_bank=True)
+    before = {file.name: file.read_bytes() for file in wheel.folder.iterdir() if file.suffix in (".tflite", ".md")}
+    move_model(card, wheel)
+    assert [file.name for file in wheel.folder.iterdir()] == ["catalogue.toml"]
+    assert not read_catalogue(wheel.catalogue)
+    entries = read_catalogue(bank.catalogue)
+    assert [(entry.name, entry.order, entry.checkpoint) for entry in entries] == [
+        ("mine-x2", 0, "mine-x2.safetensors"), ("mine-x2-float", 0, "mine-x2.safetensors")
+    ]  # fmt: skip
+    for entry in entries:
+        entry.verify()
+    move_model(card, bank, order=2)
+    assert {name: (wheel.folder / name).read_bytes() for name in before} == before
+    assert [entry.order for entry in read_catalogue(wheel.catalogue)] == [2, 0]
+    monkeypatch.setitem(LARGEST_BYTES, "bank", 5_000)
+    with pytest.raises(SettingError, match="is the most for bank"):
+        move_model(card, wheel)
+    assert len(read_catalogue(wheel.catalogue)) == 2
 
 
 def test_made_again_it_takes_its_own_place_and_keeps_its_order(

@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,12 +27,11 @@ from pocketsr.evaluate.bank import SETS, judge_files
 from pocketsr.graph.tflite import read_model
 from pocketsr.networks import SIZES, build, sizes_of
 from pocketsr.networks.saved import save_network
-from pocketsr.pipeline.measure import write_text
+from pocketsr.pipeline.publish import publish
 from pocketsr.pipeline.release_files import FLOAT, INT8, PTQ, Lows, card_file, in_order, write_files
 from pocketsr.pipeline.run_facts import RunFacts, read_run, recipe_digest
 from pocketsr.train import read_checkpoint, restore
-from pocketsr.weights import Card, CardFile, Entry, Style, Training, TrainingData, card_text
-from pocketsr.weights.catalogue import read_catalogue
+from pocketsr.weights import Card, Style, Training, TrainingData
 from pocketsr.weights.shelf import Shelf
 
 _Pixels = npt.NDArray[np.uint8]
@@ -173,7 +171,14 @@ def release(
         )
         checkpoint = folder / f"{wanted.checkpoint or wanted.name}.safetensors"
         _save(network, card, checkpoint)
-        _publish(card, {one.name: kept[one.precision] for one in card.files}, checkpoint, facts, wanted)
+        publish(
+            card,
+            {one.name: kept[one.precision] for one in card.files},
+            checkpoint,
+            facts.curve_record(card.name),
+            wanted.shelf,
+            order=wanted.order,
+        )
     return card
 
 
@@ -229,70 +234,6 @@ def _data(description: str, manifest: Path | None) -> TrainingData:
         manifest_sha256=hashlib.sha256(text).hexdigest(),
         licences=ordered,
     )
-
-
-def _publish(card: Card, files: Mapping[str, Path], checkpoint: Path, facts: RunFacts, wanted: Wanted) -> None:
-    """Move everything to its place: files first, then what names them."""
-    shelf = wanted.shelf
-    shelf.require_free(files)
-    shelf.require_room(
-        card.name, [*files.values(), checkpoint] if shelf.is_bank else list(files.values()), other=checkpoint
-    )
-    shelf.prepare()
-    for name, file in files.items():
-        _move(file, shelf.folder / f"{name}.tflite")
-    _move(checkpoint, shelf.bank / checkpoint.name)
-    record = json.dumps(facts.curve_record(card.name), ensure_ascii=False)
-    write_text(shelf.root / card.curve, record.replace("], [", "],\n[") + "\n")
-    publish_card(card, shelf, order=wanted.order, checkpoint=checkpoint.name)
-
-
-def publish_card(card: Card, shelf: Shelf, *, order: int | None = None, checkpoint: str = "") -> None:
-    """Write a card and its entries; other models' entries are kept where they stand.
-
-    Args:
-        card: The card.
-        shelf: Where its files lie.
-        order: Of the first file; None keeps what it had.
-        checkpoint: Saved network in the bank; empty keeps what it was.
-    """
-    write_text(shelf.folder / f"{card.name}.md", card_text(card))
-    before = list(read_catalogue(shelf.catalogue))
-    known = {entry.name: entry for entry in before}
-    made = [
-        _entry(card, file, shelf, known.get(file.name), order if not index else None, checkpoint)
-        for index, file in enumerate(card.files)
-    ]
-    own = {entry.name for entry in before if entry.card == f"{card.name}.md"} | {entry.name for entry in made}
-    place = next((index for index, entry in enumerate(before) if entry.name in own), len(before))
-    after = [*(entry for entry in before[:place]), *made, *(entry for entry in before[place:] if entry.name not in own)]
-    shelf.write(after)
-
-
-def _entry(card: Card, file: CardFile, shelf: Shelf, before: Entry | None, order: int | None, checkpoint: str) -> Entry:
-    return Entry(
-        name=file.name,
-        file=file.file,
-        scale=card.scale,
-        precision=file.precision,  # type: ignore[arg-type]  # read back from a file that was checked
-        sha256=file.sha256,
-        licence=card.licence,
-        data=card.data.description,
-        scores=card.figures(file.precision),
-        card=f"{card.name}.md",
-        network=card.network,
-        style=card.style,  # type: ignore[arg-type]
-        channels=card.channels,
-        order=order if order is not None else (before.order if before else 0),
-        checkpoint=checkpoint or (before.checkpoint if before else ""),
-        folder=shelf.folder,
-    )
-
-
-def _move(file: Path, place: Path) -> None:
-    temporary = place.with_name(f".{place.name}.part")
-    shutil.copyfile(file, temporary)
-    temporary.replace(place)
 
 
 _USES: Mapping[Style, tuple[str, ...]] = {
