@@ -5,9 +5,10 @@
     python benchmarks/release.py move NAME... [--order N]       from the wheel to the bank, or from there to the wheel
     python benchmarks/release.py time NAME...                   how long a frame takes here; leave the machine alone
 
-RUN is a folder of `pocketsr train`. DATA holds `train`, `benchmarks/Set5`, `Set14`, `BSD100` and `manifest.json`. With
-an integer stage its int8 file is NAME and the last float stage's NAME-float; without, NAME is the float file, or with
---quantised the int8 file made after training. The folded float network goes to bank/NAME.safetensors.
+RUN is a folder of `pocketsr train`, or of a pipeline of `pocketsr compress`. DATA holds `train`, `benchmarks/Set5`,
+`Set14`, `BSD100` and `manifest.json`. With an integer stage its int8 file is NAME and the last float stage's NAME-float;
+without, NAME is the float file, or with --quantised the int8 file made after training. The folded float network goes
+to bank/NAME.safetensors.
 """
 
 from __future__ import annotations

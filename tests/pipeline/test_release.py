@@ -221,7 +221,7 @@ def test_a_pipeline_becomes_a_model_whose_stages_are_its_steps(
     stage = {"name": "a", **_STAGE}
     steps = (
         {"name": "first", "kind": "train", "network": network, "stage": stage},
-        {"name": "pruned", "kind": "prune", "prune": {"ratio": 0.4}, "rounds": 2, "stage": stage},
+        {"name": "pruned", "kind": "prune", "prune": {"ratio": 0.4}, "rounds": 10, "stage": stage},
         {"name": "int8", "kind": "train", "stage": {**stage, "arithmetic": "integer"}},
         {"name": "file", "kind": "lower"},
     )
@@ -232,7 +232,8 @@ def test_a_pipeline_becomes_a_model_whose_stages_are_its_steps(
     folder = tmp_path / "pipeline"
     run_pipeline(pipeline, Around(pairs=pairs, ruler=ruler, folder=folder))
     card = _released(folder, checkout, sets, image_folder)
-    assert card.training.steps == {"first": 4, "pruned-round-1": 4, "pruned-round-2": 4, "int8": 4}
+    rounds = {f"pruned-round-{number}": 4 for number in range(1, 11)}
+    assert [*card.training.steps.items()] == [("first", 4), *rounds.items(), ("int8", 4)]
     assert card.training.command == "pocketsr compress small"
     assert card.training.hours is not None
     assert [one.precision for one in card.files] == ["int8", "float32"]
@@ -253,12 +254,16 @@ def test_an_unfinished_pipeline_is_refused(tmp_path: Path, run: Path) -> None:
     recipe = dataclasses.replace(checkpoint.recipe, name="light-f2srgan: teacher", stages=checkpoint.recipe.stages[:1])
     step = tmp_path / "01-teacher"
     step.mkdir()
-    (step / "step.json").write_text("{}")
+    (step / "step.json").write_text('{"step": {"kind": "train"}}')
     with pytest.raises(CheckpointError, match="trained nothing"):
         read_run(tmp_path)
     for name in ("float.pt", "state.pt"):
         write_checkpoint(dataclasses.replace(checkpoint, recipe=recipe), step / name)
     with pytest.raises(CheckpointError, match="1 of 6 steps are finished; go on with `compress light-f2srgan`"):
+        read_run(tmp_path)
+    (tmp_path / "02-pruned").mkdir()
+    (tmp_path / "02-pruned" / "step.json").write_text('{"step": {"kind": "prune"}}')
+    with pytest.raises(CheckpointError, match="no training comes after 02-pruned"):
         read_run(tmp_path)
 
 

@@ -35,7 +35,7 @@ from pocketsr.graph.ops import (
 )
 
 #: Rows are convolved in blocks of about so many values, which a processor's second cache holds.
-_BLOCK_VALUES = 1 << 18
+_BLOCK_VALUES = 1 << 17
 
 
 def execute(graph: Graph, image: Array, *, change: Mapping[str, Callable[[Array], Array]] | None = None) -> Array:
@@ -257,7 +257,7 @@ def _correlate(op: Conv2D, image: Array, dtype: Any) -> Array:
     top, left = (kernel_height // 2, kernel_width // 2) if op.padding == "same" else (0, 0)
     height, width = op.output_size(image.shape[1:3])
     padded = np.pad(image.astype(dtype, copy=False), ((0, 0), (top, top), (left, left), (0, 0)))
-    weight = op.weight.astype(dtype).transpose(1, 2, 3, 0)  # (k, l, inputs of a group, outputs)
+    weight = np.ascontiguousarray(op.weight.astype(dtype).transpose(1, 2, 3, 0))  # (k, l, inputs of a group, outputs)
     is_depthwise = op.groups == image.shape[3] == outputs
     result = np.empty((len(image), height, width, outputs), dtype)
     rows = max(1, _BLOCK_VALUES // (padded.shape[2] * max(padded.shape[3], outputs)))
@@ -296,8 +296,10 @@ def _correlate_groups(block: Array, weight: Array, groups: int) -> Array:
         ins = slice(group * group_inputs, (group + 1) * group_inputs)
         pixels = np.ascontiguousarray(block[:, :, ins]).reshape(-1, group_inputs)
         total = np.zeros((height * across, group_outputs), block.dtype)
+        product = np.empty((places, group_outputs), block.dtype)
         for row, column in np.ndindex(kernel_height, kernel_width):
             start = row * across + column
-            total[:places] += pixels[start : start + places] @ weight[row, column, :, outs]
+            np.matmul(pixels[start : start + places], weight[row, column, :, outs], out=product)
+            total[:places] += product
         result[:, :, outs] = total.reshape(height, across, group_outputs)[:, :width]
     return result

@@ -25,6 +25,8 @@ from pocketsr.train.stage_run import STATE_FILE
 
 #: Columns of the curve that are kept.
 _COLUMNS = ("stage", "step", "loss", "learning_rate", "psnr_db")
+#: Kinds of steps that leave another network than the last training did.
+_CHANGES = ("prune", "quantise")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,8 +91,8 @@ def read_run(folder: Path) -> RunFacts:
     Raises:
         CheckpointError: There is no run, one that is not finished, or one without a float network.
     """
-    steps = sorted(folder.glob("*/step.json"))
-    recipe, results, rows = _read_pipeline(folder, len(steps)) if steps else _read_training(folder)
+    steps = [file.parent for file in sorted(folder.glob("*/step.json"))]
+    recipe, results, rows = _read_pipeline(folder, steps) if steps else _read_training(folder)
     floats = [results[stage.name] for stage in recipe.stages if stage.arithmetic == "float"]
     integers = [results[stage.name] for stage in recipe.stages if stage.arithmetic == "integer"]
     if not floats:
@@ -119,26 +121,35 @@ def _read_training(folder: Path) -> tuple[Recipe, dict[str, Path], list[dict[str
     return recipe, results, _rows(folder / CSV_FILE)
 
 
-def _read_pipeline(folder: Path, taken: int) -> tuple[Recipe, dict[str, Path], list[dict[str, str]]]:
+def _read_pipeline(folder: Path, steps: Sequence[Path]) -> tuple[Recipe, dict[str, Path], list[dict[str, str]]]:
     """Return the same of a pipeline: one recipe of all its trainings, whose stages are called after its steps.
 
     Args:
         folder: Of the pipeline.
-        taken: How many of its steps are finished.
+        steps: Folders of its finished steps, in order.
     """
     stages, results, rows, last = [], {}, [], None
-    for state in sorted(folder.rglob(STATE_FILE)):
-        last, of_stages, curve = _read_training(state.parent)
-        # "03-pruned/round-1" is pruned-round-1: a step trains once, or once in each of its rounds.
-        name = "-".join(state.parent.relative_to(folder).parts).partition("-")[2]
-        stages.append(dataclasses.replace(last.stages[-1], name=name))
-        results[name] = of_stages[last.stages[-1].name]
-        rows += [{**row, "stage": name} for row in curve]
+    untrained = ""
+    for step in steps:
+        trained = sorted(step.rglob(STATE_FILE), key=lambda file: (len(file.parent.name), file.parent.name))
+        for state in trained:
+            last, of_stages, curve = _read_training(state.parent)
+            # "03-pruned/round-1" is pruned-round-1: a step trains once, or once in each of its rounds.
+            name = "-".join(state.parent.relative_to(folder).parts).partition("-")[2]
+            stages.append(dataclasses.replace(last.stages[-1], name=name))
+            results[name] = of_stages[last.stages[-1].name]
+            rows += [{**row, "stage": name} for row in curve]
+        if trained:
+            untrained = ""
+        elif json.loads((step / "step.json").read_text(encoding="utf-8"))["step"]["kind"] in _CHANGES:
+            untrained = step.name
     if last is None:
         raise CheckpointError(f"{folder} holds a pipeline that trained nothing; a run that trains is needed")
+    if untrained:
+        raise CheckpointError(f"{folder}: no training comes after {untrained}; what it left is not released as it is")
     name = last.name.partition(":")[0]
-    if name in pipeline_names() and taken < (all_steps := len(load_pipeline(name).steps)):
-        raise CheckpointError(f"{folder}: {taken} of {all_steps} steps are finished; go on with `compress {name}`")
+    if name in pipeline_names() and len(steps) < (all_steps := len(load_pipeline(name).steps)):
+        raise CheckpointError(f"{folder}: {len(steps)} of {all_steps} steps are finished; go on with `compress {name}`")
     return dataclasses.replace(last, name=name, stages=tuple(stages)), results, rows
 
 

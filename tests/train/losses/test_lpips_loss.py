@@ -12,7 +12,7 @@ from torch import Tensor
 from pocketsr.errors import SettingError
 from pocketsr.evaluate.perceptual import lpips, read_lpips
 from pocketsr.evaluate.perceptual.features import FEATURE_NETWORKS, SQUEEZENET, FeatureNetwork
-from pocketsr.train.losses.lpips import LPIPS
+from pocketsr.train.losses.lpips import LPIPS, unit
 from sample_features import FILES, write_lpips_files
 
 
@@ -41,11 +41,11 @@ def test_equal_images_are_at_distance_zero_and_pull_nowhere(lpips_folder: Path) 
     assert output.grad.abs().max() == 0
 
 
-def test_black_has_a_finite_gradient(lpips_folder: Path) -> None:
-    output = torch.zeros(1, 3, 48, 40, requires_grad=True)
-    LPIPS(folder=str(lpips_folder))(output, image(0)).backward()
-    assert output.grad is not None
-    assert output.grad.isfinite().all()
+def test_where_nothing_responds_the_gradient_is_bounded() -> None:
+    features = torch.zeros(1, 4, 2, 2, requires_grad=True)
+    unit(features).sum().backward()
+    assert features.grad is not None
+    assert features.grad.abs().max() < 1e5
 
 
 def test_a_step_along_the_gradient_comes_nearer_and_only_the_output_learns(lpips_folder: Path) -> None:

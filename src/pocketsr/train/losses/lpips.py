@@ -14,7 +14,7 @@ from pocketsr.evaluate.perceptual import find_file, find_measure, read_lpips
 from pocketsr.evaluate.perceptual.features import FEATURE_NETWORKS, Convolution, Fire, Pool
 from pocketsr.evaluate.perceptual.lpips import SCALE, SHIFT
 
-#: A pixel's channels are no shorter than this: the measure adds 1e-10, where a gradient could be as large as 1e10.
+#: A place's channels are taken for no shorter than this: the measure adds 1e-10, and gradients would reach 1e10.
 _SHORTEST = 1e-4
 
 
@@ -83,7 +83,7 @@ class LPIPS(nn.Module):
             else:
                 raise TypeError(f"LPIPS has no layer {layer!r}")
             if isinstance(layer, Convolution | Fire) and layer.is_tap:
-                taps.append(x / (x.square().sum(1, keepdim=True) + _SHORTEST**2).sqrt())
+                taps.append(unit(x))
         return taps
 
     def _convolve(self, key: str, x: Tensor, stride: int = 1, padding: int = 0) -> Tensor:
@@ -93,6 +93,11 @@ class LPIPS(nn.Module):
     def _value(self, name: str) -> Tensor:
         value: Tensor = getattr(self, _key(name))
         return value
+
+
+def unit(x: Tensor) -> Tensor:
+    """Bring each place's channels to length 1, those that hardly respond to less."""
+    return x / (x.square().sum(1, keepdim=True) + _SHORTEST**2).sqrt()
 
 
 def _key(name: str) -> str:
