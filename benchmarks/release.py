@@ -6,9 +6,9 @@
     python benchmarks/release.py time NAME...                   how long a frame takes here; leave the machine alone
 
 RUN is a folder of `pocketsr train`, or of a pipeline of `pocketsr compress`. DATA holds `train`, `benchmarks/Set5`,
-`Set14`, `BSD100` and `manifest.json`. With an integer stage its int8 file is NAME and the last float stage's NAME-float;
-without, NAME is the float file, or with --quantised the int8 file made after training. The folded float network goes
-to bank/NAME.safetensors.
+`Set14`, `BSD100` and `manifest.json`. With an integer stage its int8 file is NAME, and the last float stage's is
+NAME-float; without, NAME is the float file, or with --quantised the int8 file made after training. The folded float
+network goes to bank/NAME.safetensors.
 """
 
 from __future__ import annotations
