@@ -14,6 +14,7 @@ from pocketsr.compress.calibrate import activation_maxima
 from pocketsr.compress.equalise import equalised
 from pocketsr.compress.integer import IntegerNetwork
 from pocketsr.graph import Add, Conv2D, DepthToSpace, Graph, Value, execute
+from pocketsr.graph.base import Array
 from pocketsr.graph.reference import execute_all
 from pocketsr.lower import trace
 from pocketsr.networks import build
@@ -112,6 +113,25 @@ def test_uneven_channels_that_are_summed_lose_less_in_8_bits(name: str) -> None:
     graph = uneven(name)
     exact = execute(graph, images(1)[0][None].astype(np.float32))
     assert loss(equalised(graph, images()), exact) < 0.7 * loss(graph, exact)
+
+
+def test_factors_pass_through_grouped_convolutions() -> None:
+    image, first, mixed, total = (Value(name, channels) for name, channels in zip("ifmt", (3, 6, 6, 6), strict=True))
+    random, faint = np.random.default_rng(0), np.logspace(0, -1.7, 6).astype(np.float32)[:, None, None, None]
+
+    def conv(source: Value, made: Value, groups: int, scale: Array | float = 1.0) -> Conv2D:
+        weight = random.normal(0, 0.3, (made.channels, 3, 3, source.channels // groups)).astype(np.float32)
+        return Conv2D((source,), made, weight * np.float32(scale), np.zeros(made.channels, np.float32), groups=groups)
+
+    last = conv(total, Value("out", 3), 3)
+    ops = (conv(image, first, 1, faint), conv(first, mixed, 2, faint), Add((first, mixed), total), last)
+    graph = Graph(image, last.output, ops)
+    better = equalised(graph, images())
+    spread, before = (np.log(reach(g, "t")).std() for g in (better, graph))
+    assert spread < 0.6 * before
+    pixels = images(1)[0][None].astype(np.float32)
+    np.testing.assert_allclose(execute(better, pixels), execute(graph, pixels), rtol=1e-4, atol=1e-3)
+    assert loss(better, execute(graph, pixels)) < loss(graph, execute(graph, pixels))
 
 
 def test_graphs_without_such_features_and_without_images_stay_as_they_are() -> None:

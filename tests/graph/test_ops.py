@@ -22,6 +22,7 @@ from pocketsr.graph import (
     PRelu,
     Quantisation,
     Relu,
+    Requantise,
     Slice,
     Value,
 )
@@ -207,6 +208,8 @@ MISFITS: list[tuple[Callable[[], Op], str]] = [
     (lambda: Add((IMAGE, IMAGE), Value("made", 4)), "channel counts differ"),
     (lambda: Add((INTEGER_IMAGE,) * 2, Value("made", 3, Quantisation(1 / 256, 0))), "XNNPACK takes 1/1024 up to 256"),
     (lambda: Add((INTEGER_IMAGE,) * 2, Value("made", 3, Quantisation(1025, 0))), "XNNPACK takes 1/1024 up to 256"),
+    (lambda: Requantise((INTEGER_IMAGE,), Value("made", 3, Quantisation(1 / 129, 0))), "XNNPACK takes 1/256 up to 128"),
+    (lambda: Requantise((INTEGER_IMAGE,), Value("made", 3, Quantisation(257, 0))), "XNNPACK takes 1/256 up to 128"),
     (lambda: Concat((IMAGE, IMAGE), Value("made", 5)), "channels do not add up"),
     (lambda: Concat((INTEGER_IMAGE,) * 2, Value("made", 6, FEATURES)), "quantisations differ"),
     (lambda: DepthToSpace((Value("image", 12),), Value("made", 4), 2), "channels do not fit the block"),

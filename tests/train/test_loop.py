@@ -393,7 +393,7 @@ def test_a_degradation_that_does_not_shrink_is_found_before_anything_else() -> N
 def test_a_later_integer_stage_cannot_change_what_the_first_decided() -> None:
     first, second = ({"name": name, "arithmetic": "integer", "precision": "fp32"} for name in ("begin", "go-on"))
     check_recipe(recipe({**first, "equivalent": True}, second), REWRITES)
-    for change in ({"activation_scales": "tracked"}, {"equivalent": True}, {"split_sums": True}):
+    for change in ({"activation_scales": "tracked"}, {"equivalent": True}, {"split_sums": True}, {"own_steps": True}):
         with pytest.raises(SettingError, match=r"stage 'go-on': .* in stage 'begin'; say the same"):
             check_recipe(recipe(first, {**second, **change}), REWRITES)
 

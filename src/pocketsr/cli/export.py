@@ -63,6 +63,11 @@ class Trained:
     help="After training: put the parts of sums that convolutions take side by side, each in steps that suit it.",
 )
 @click.option(
+    "--own-steps",
+    is_flag=True,
+    help="After training: give sums, and what stands in concatenations, steps of their own.",
+)
+@click.option(
     "--wide",
     multiple=True,
     metavar="LAYER",
@@ -87,6 +92,7 @@ def command(
     extremes: bool,
     folds_skip: bool,
     splits_sums: bool,
+    own_steps: bool,
     wide: tuple[str, ...],
     calibrate: int,
     size: str | None,
@@ -119,7 +125,8 @@ def command(
     bound = parse_size(size)
     if ptq and precision == "float32":
         raise click.UsageError("--ptq makes an int8 file; it does not go with --precision float32")
-    for key, given in {"wide": wide, "rounding": rounding, "split_sums": splits_sums}.items():
+    own = {"split_sums": splits_sums, "own_steps": own_steps}
+    for key, given in {"wide": wide, "rounding": rounding, **own}.items():
         if given and not ptq and precision != "int8":
             option = key.replace("_", "-")
             raise click.UsageError(
@@ -135,7 +142,7 @@ def command(
     trained = None if _is_model(checkpoint) else _trained(Path(checkpoint))
     files = list_images(images)
     if trained is None:
-        if precision or ptq or rounding or wide or folds_skip or splits_sums or extremes:
+        if precision or ptq or rounding or wide or folds_skip or splits_sums or own_steps or extremes:
             raise click.UsageError(f"{checkpoint} is a model file, to be written as it is: leave out what changes it")
         graph, forward, spec = _opened(checkpoint, name)
     else:
@@ -153,6 +160,7 @@ def command(
             rounding=rounding or "compensated",
             folds_skip=folds_skip,
             splits_sums=splits_sums,
+            own_steps=own_steps,
             wide=wide,
         )
         spec = _spec(trained, graph, name or output.stem)
@@ -231,6 +239,7 @@ def _lowered(
     rounding: Rounding,
     folds_skip: bool,
     splits_sums: bool,
+    own_steps: bool,
     wide: tuple[str, ...],
 ) -> tuple[Graph, Forward]:
     from pocketsr.compress import IntegerNetwork, quantise
@@ -243,9 +252,10 @@ def _lowered(
             raise click.UsageError("this checkpoint is of integer arithmetic; export the float stage's for float32")
         if folds_skip:
             raise click.UsageError("--equivalent folds a float network; set equivalent = true in the integer stage")
-        if ptq or wide or splits_sums:
+        if ptq or wide or splits_sums or own_steps:
             raise click.UsageError(
-                "--ptq, --wide and --split-sums quantise a float checkpoint; this one is of integer arithmetic already"
+                "--ptq, --wide, --split-sums and --own-steps quantise a float checkpoint; this one is of integer "
+                "arithmetic already"
             )
         graph = network.graph()
     elif ptq or precision == "int8":
@@ -256,6 +266,7 @@ def _lowered(
             rounding=rounding,
             folds_skip=folds_skip,
             splits_sums=splits_sums,
+            own_steps=own_steps,
             wide=wide,
         )
         graph = network.graph()

@@ -7,6 +7,7 @@ it rounds, or, of 16 bits, as TensorFlow Lite's own kernels; gradients pass each
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -111,6 +112,36 @@ def narrowed(x: Tensor) -> Tensor:
     steps = torch.sign(halves) * torch.floor(halves.abs() / (FRACTION / 2) + 0.5)
     real = x / FRACTION
     return real + (steps - real).detach()
+
+
+def restepped(x: Tensor, ratio: Tensor) -> Tensor:
+    """Return values of 8 bits in other steps of 8 bits: times a whole number of 256ths, halves up, as XNNPACK does.
+
+    Args:
+        x: q − z.
+        ratio: Step of x over the step that is wanted, a scalar.
+    """
+    smooth = x * ratio
+    with torch.no_grad():
+        exact = torch.floor((x * torch.round(256 * ratio) + 128) / 256)  # below 2²⁴: float32 holds it
+    return exact + (smooth - smooth.detach())
+
+
+def added(first: Tensor, second: Tensor, ratios: tuple[Tensor, Tensor]) -> Tensor:
+    """Add values of different steps: each times a whole number of 2^-shift, the larger of which has 21 bits; halves up.
+
+    Args:
+        first: q − z.
+        second: q − z.
+        ratios: Step of each over that of the sum, scalars.
+    """
+    smooth = first * ratios[0] + second * ratios[1]
+    with torch.no_grad():
+        shift = 20 - (math.frexp(max(float(ratio) for ratio in ratios))[1] - 1)
+        weights = [round(math.ldexp(float(ratio), shift)) for ratio in ratios]
+        total = first.double() * weights[0] + second.double() * weights[1]
+        exact = torch.floor((total + 2 ** (shift - 1)) / 2**shift).float()
+    return exact + (smooth - smooth.detach())
 
 
 def leaky(op: LeakyRelu, x: Tensor) -> Tensor:

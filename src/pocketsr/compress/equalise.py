@@ -16,7 +16,8 @@ would have few levels. Each channel has a factor of its own, and the same one wh
 behind share a step among the weights of an output, so factors are a power below 1 of what would make all channels
 alike.
 
-Either way the float graph computes the same. Factors between other layers win nothing (research/LOG.md).
+Grouped convolutions take factors as others do. Either way the float graph computes the same. Factors between other
+layers win nothing (research/LOG.md).
 
 Source:
     Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", ICCV 2019, §4.1, for
@@ -31,7 +32,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from pocketsr.compress.prepare import prepared
-from pocketsr.compress.scales import Plan, is_plain
+from pocketsr.compress.scales import Plan, interpolates
 from pocketsr.graph import Add, Concat, Conv2D, Graph, Op, Value
 from pocketsr.graph.base import Array, consumers
 from pocketsr.graph.reference import execute_all
@@ -93,6 +94,11 @@ def _reaches(graph: Graph, images: Sequence[Array]) -> dict[str, Array]:
     return reaches
 
 
+def _takes_factors(op: Op | None) -> bool:
+    """Whether factors of channels can go into an operator: a convolution, grouped or not, that makes no mere image."""
+    return isinstance(op, Conv2D) and not op.is_copy and not interpolates(op)
+
+
 def _summed(graph: Graph) -> list[tuple[Value, ...]]:
     """Return all values but the input, each with those that it is summed with and the sums."""
     groups: list[set[Value]] = []
@@ -109,14 +115,14 @@ def _can_be_scaled(graph: Graph, group: tuple[Value, ...]) -> bool:
     users: list[Op] = []
     for value in group:
         maker = makers.get(value)  # the image has none
-        if value == graph.output or not (isinstance(maker, Add) or is_plain(maker)):
+        if value == graph.output or not (isinstance(maker, Add) or _takes_factors(maker)):
             return False
         for taker in consumers(graph.ops, value):
             if isinstance(taker, Concat):
                 users += consumers(graph.ops, taker.output) or [taker]
             elif not isinstance(taker, Add):
                 users.append(taker)
-    return bool(users) and all(is_plain(user) for user in users)
+    return bool(users) and all(_takes_factors(user) for user in users)
 
 
 def _scaled(graph: Graph, group: tuple[Value, ...], factors: Array) -> Graph:
@@ -133,7 +139,10 @@ def _changed(op: Op, group: tuple[Value, ...], factors: Array, shares: Mapping[s
     if not isinstance(op, Conv2D):
         return op
     if op.inputs[0].name in shares:
-        op = dataclasses.replace(op, weight=op.weight / shares[op.inputs[0].name])
+        # Each group of outputs takes its own share of the inputs.
+        taken = shares[op.inputs[0].name].reshape(op.groups, 1, -1)
+        of_outputs = np.broadcast_to(taken, (op.groups, op.output.channels // op.groups, taken.shape[2]))
+        op = dataclasses.replace(op, weight=op.weight / of_outputs.reshape(op.output.channels, 1, 1, -1))
     if op.output in group:
         weight = op.weight * factors[:, None, None, None]
         op = dataclasses.replace(op, weight=weight, bias=op.bias * factors)

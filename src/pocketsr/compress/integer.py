@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from pocketsr.blocks import Network
 from pocketsr.compress.arithmetic import (
     FRACTION,
+    added,
     convolved,
     convolved_wide,
     depth_to_space,
@@ -36,18 +37,20 @@ from pocketsr.compress.arithmetic import (
     mirrored,
     narrowed,
     requantised,
+    restepped,
     rounded,
     space_to_depth,
 )
 from pocketsr.compress.calibrate import Method, activation_maxima
 from pocketsr.compress.equalise import equalised
 from pocketsr.compress.equivalent import equivalent
+from pocketsr.compress.own_steps import with_own_steps
 from pocketsr.compress.prepare import prepared
 from pocketsr.compress.rounding import compensated
 from pocketsr.compress.scales import Plan, is_copy
 from pocketsr.compress.split_sums import split_sums
 from pocketsr.compress.wide import widened
-from pocketsr.errors import LoweringError, ModelFileError
+from pocketsr.errors import LoweringError, ModelFileError, SettingError
 from pocketsr.graph import (
     Add,
     Concat,
@@ -89,10 +92,11 @@ class IntegerNetwork(nn.Module):
         tracked: Let scales of activations follow a running average of the largest value of each batch, while training,
             instead of learning them.
         wide: What computes with 16 bits: ``ends``, ``all`` or names of layers (``compress.wide``).
+        own_steps: Give sums, and what stands beside something else, steps of their own (``compress.own_steps``).
 
     Raises:
         LoweringError: The graph holds an operator that has no integer form.
-        SettingError: No layer goes by a name in ``wide``.
+        SettingError: No layer goes by a name in ``wide``, or own steps and 16 bits are wanted together.
     """
 
     def __init__(
@@ -102,10 +106,14 @@ class IntegerNetwork(nn.Module):
         *,
         tracked: bool = False,
         wide: Collection[str] = (),
+        own_steps: bool = False,
     ) -> None:
         super().__init__()
-        self._ops, self._wide = widened(graph.input, prepared(graph), wide)
-        self._plan = Plan(graph.input, self._ops)
+        if wide and own_steps:
+            raise SettingError("sums of 16 bits share one step: layers that are wide and own steps exclude each other")
+        ops, self._apart = with_own_steps(graph.input, prepared(graph)) if own_steps else (prepared(graph), frozenset())
+        self._ops, self._wide = widened(graph.input, ops, wide)
+        self._plan = Plan(graph.input, self._ops, self._apart)
         self._input, self._output = graph.input, self._ops[-1].output
         self.scale, self.channels = graph.scale, graph.input.channels
         self.weights, self.biases, self.log_scales = nn.ParameterDict(), nn.ParameterDict(), nn.ParameterDict()
@@ -117,6 +125,7 @@ class IntegerNetwork(nn.Module):
             peak = max((maxima or {}).get(name, 0.0) for name in self._plan.members(group))
             first = torch.tensor(np.log(peak / self._levels(group)) if peak > 0 else 0.0).float()
             self.log_scales[group] = nn.Parameter(first, requires_grad=not tracked)
+        self._snap()
         self._tracked = tracked
         self._peaks: dict[str, Tensor] = {}
 
@@ -171,7 +180,10 @@ class IntegerNetwork(nn.Module):
                 return self._clamped(rounded(acc * multiplier[:, None, None]), op)
             return requantised(acc, multiplier, *self._limits(op))
         if isinstance(op, Add):
-            return self._clamped(inputs[0] + inputs[1], op)
+            if op.output.name not in self._apart:
+                return self._clamped(inputs[0] + inputs[1], op)
+            first, second = (self._scale(value) / self._scale(op.output) for value in op.inputs)
+            return self._clamped(added(inputs[0], inputs[1], (first, second)), op)
         if isinstance(op, Concat):
             return torch.cat(list(inputs), dim=1)
         if isinstance(op, Multiply):
@@ -180,6 +192,8 @@ class IntegerNetwork(nn.Module):
         if isinstance(op, Elementwise):
             looked = looked_up(op, inputs[0], self._scale(op.inputs[0]), float(self._scale(op.output)))
             return self._clamped(looked, op)
+        if isinstance(op, Requantise) and op.output.name in self._apart:
+            return self._clamped(restepped(inputs[0], self._scale(op.inputs[0]) / self._scale(op.output)), op)
         if isinstance(op, Requantise):
             return inputs[0] * FRACTION if op.output.name in self._wide else self._clamped(narrowed(inputs[0]), op)
         if isinstance(op, LeakyRelu):
@@ -202,6 +216,15 @@ class IntegerNetwork(nn.Module):
             group, largest = self._plan.group(op.output.name), self._largest(centred, op)
             self._peaks[group] = torch.maximum(self._peaks[group], largest) if group in self._peaks else largest
         return torch.clamp(centred, *self._limits(op))
+
+    @torch.no_grad()
+    def _snap(self) -> None:
+        """Begin with steps that requantised copies keep exactly: a whole number of 256ths of the copy's."""
+        for op in self._ops:
+            group = self._plan.group(op.inputs[0].name) if isinstance(op, Requantise) else ""
+            if op.output.name in self._apart and group in self.log_scales:
+                parts = torch.ceil(256 * self._scale(op.inputs[0]) / self._scale(op.output) - 1e-3).clamp_min(1)
+                self.log_scales[group].copy_(torch.log(parts / 256 * self._scale(op.output)))
 
     def _limits(self, op: Op) -> tuple[int, int]:
         """Return the lowest and the highest q − z of an operator's output."""
@@ -264,6 +287,7 @@ def quantise(
     rounding: Rounding = "compensated",
     folds_skip: bool = False,
     splits_sums: bool = False,
+    own_steps: bool = False,
     wide: Collection[str] = (),
 ) -> IntegerNetwork:
     """Fold, trace, equalise and quantise a network: post-training quantisation, and where integer training starts.
@@ -277,7 +301,8 @@ def quantise(
             (``compress.rounding``), ``nearest`` each by itself.
         folds_skip: Fold the network's skip into its convolutions first (``equivalent``).
         splits_sums: Put the parts of sums side by side where only convolutions take them (``split_sums``).
-        wide: As of ``IntegerNetwork``.
+        own_steps: As of ``IntegerNetwork``.
+        wide: The same.
 
     Raises:
         LoweringError: The network has no integer form, or scales lie further apart than a file can have them.
@@ -289,7 +314,7 @@ def quantise(
     maxima = activation_maxima(graph, representative, method=method) if representative else None
     if rounding == "compensated":
         graph = compensated(graph, representative)
-    quantised = IntegerNetwork(graph, maxima, tracked=tracked, wide=wide)
+    quantised = IntegerNetwork(graph, maxima, tracked=tracked, wide=wide, own_steps=own_steps)
     if maxima is not None:
         try:
             quantised.graph()
@@ -310,6 +335,7 @@ def _rewrite(network: nn.Module, images: Iterable[Tensor], stage: Stage) -> nn.M
         rounding=stage.rounding,
         folds_skip=stage.equivalent,
         splits_sums=stage.split_sums,
+        own_steps=stage.own_steps,
         wide=stage.wide,
     )
 

@@ -3,15 +3,16 @@
     image ─► ops that copy bytes: one scale, one zero point ─► sums: one scale ─► ... ─► output
       └────────────────────────── both ends: scale 1, zero point −128 ────────────────────┘
 
-Operators that copy bytes, and sums, keep one scale for all they touch, so a sum of whole numbers stays one. Values
-that are never negative, an enlarged image among them, have zero point −128 and use all 256 levels; the others have 0.
+Operators that copy bytes, and sums, keep one scale for all they touch, so a sum of whole numbers stays one; but for
+those that were given steps of their own (``own_steps``). Values that are never negative, an enlarged image among them,
+have zero point −128 and use all 256 levels; the others have 0.
 The last operator writes the output at zero point −128 whatever its sign: 8 bits at scale 1 saturate to 0..255 by
 themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -25,19 +26,22 @@ class Plan:
     Args:
         source: The graph's input.
         ops: Its operators; the last one's output is the graph's.
+        apart: Names of sums and requantised copies whose steps are not those of what they are made of.
 
     Raises:
         LoweringError: Signed values would have to share bytes with the image.
     """
 
-    def __init__(self, source: Value, ops: Sequence[Op]) -> None:
+    def __init__(self, source: Value, ops: Sequence[Op], apart: Collection[str] = ()) -> None:
         values = [source, *(op.output for op in ops)]
         self._scales, self._bytes = _Groups(values), _Groups(values)
         for op in ops:
+            if isinstance(op, Requantise) and op.output.name in apart:
+                continue
             for value in op.inputs:
                 if not _makes_numbers(op):
                     self._bytes.join(op.output.name, value.name)
-                if not _makes_numbers(op) or isinstance(op, Add):
+                if not _makes_numbers(op) or (isinstance(op, Add) and op.output.name not in apart):
                     self._scales.join(op.output.name, value.name)
         output = ops[-1].output.name
         self._scales.join(output, source.name)
@@ -50,6 +54,9 @@ class Plan:
                 raise LoweringError(f"{', '.join(others)}: a function's table has a scale of its own and shares none")
         self._pixels = self._scales.of(source.name)
         signed = {self._bytes.of(op.output.name): op.output.name for op in ops if _may_be_negative(op)}
+        for op in ops:  # in order: a copy of a copy comes later
+            if isinstance(op, Requantise) and self._bytes.of(op.inputs[0].name) in signed:
+                signed.setdefault(self._bytes.of(op.output.name), op.output.name)
         signed.pop(self._bytes.of(output), None)
         if self._bytes.of(source.name) in signed:
             name = signed[self._bytes.of(source.name)]
@@ -85,7 +92,7 @@ def is_copy(op: Op) -> bool:
 
 
 def is_plain(op: Op | None) -> bool:
-    """Whether an operator is a convolution of all channels with all, so that factors of channels can go into it."""
+    """Whether an operator is a convolution of all channels with all, so that its inputs may be doubled."""
     return isinstance(op, Conv2D) and op.groups == 1 and not op.is_copy
 
 

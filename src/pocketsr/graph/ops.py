@@ -193,7 +193,12 @@ class Requantise(Op):
         """Integer, and same channels on both sides."""
         self._require_one_input()
         self._require(self.inputs[0].channels == self.output.channels, "channel counts differ")
-        self._require(None not in (self.inputs[0].quantisation, self.output.quantisation), "it belongs to integers")
+        source, made = self.inputs[0].quantisation, self.output.quantisation
+        if source is None or made is None:
+            self._require(False, "it belongs to integers")
+        elif source.bits == made.bits == 8:
+            ratio = float(np.float32(source.scale) / np.float32(made.scale))
+            self._require(2**-8 <= ratio <= 2**7, f"s_in / s_out is {ratio:g}; XNNPACK takes 1/256 up to 128")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

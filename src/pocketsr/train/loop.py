@@ -158,11 +158,11 @@ def _check_integer_stage(recipe: Recipe, index: int) -> None:
     first = next((earlier for earlier in recipe.stages[:index] if earlier.arithmetic == "integer"), stage)
     if stage.arithmetic != "integer":
         return
-    rewrites = stage.equivalent > first.equivalent or stage.split_sums > first.split_sums
+    rewrites = any(getattr(stage, key) > getattr(first, key) for key in ("equivalent", "split_sums", "own_steps"))
     if stage.activation_scales != first.activation_scales or rewrites:
         raise SettingError(
-            f"stage {stage.name!r}: activation_scales, equivalent and split_sums are decided where integer arithmetic "
-            f"begins, in stage {first.name!r}; say the same here"
+            f"stage {stage.name!r}: activation_scales, equivalent, split_sums and own_steps are decided where integer "
+            f"arithmetic begins, in stage {first.name!r}; say the same here"
         )
 
 
