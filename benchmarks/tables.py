@@ -13,6 +13,7 @@ import default_choice
 import ensembles
 import int8_page
 import models_page
+import perceptual
 import photos_page
 import recipe_keys_page
 import recipes_page
@@ -148,6 +149,7 @@ def main(arguments: list[str]) -> int:
         TRAINING: training_page(),
         default_choice.PAGE: default_choice.page(_known("default_choice")),
         ensembles.PAGE: ensembles.page(_known("ensembles")),
+        perceptual.PAGE: perceptual.page(_known("perceptual")),
         RECIPE_KEYS: recipe_keys_page.page(),
         photos_page.PAGE: photos_page.page(),
         speed_page.PAGE: speed_page.page(),

@@ -291,13 +291,35 @@ def test_a_network_of_several_scales_becomes_models_that_share_a_saved_network(
     ]  # fmt: skip
     saved, _ = load_network(checkout / "bank" / "several.safetensors")
     assert set(saved.scales) == {2, 4}
+    with pytest.raises(SettingError, match="was trained for ×2, 4, not ×3"):
+        _released(tmp_path / "several", checkout, sets, image_folder, scale=3)
 
 
-def test_a_scale_that_the_network_was_not_trained_for_is_refused(
-    run: Path, checkout: Path, sets: Path, image_folder: Path
-) -> None:
-    with pytest.raises(SettingError, match="was trained for ×2, not ×3"):
+def test_an_integer_network_has_one_scale(run: Path, checkout: Path, sets: Path, image_folder: Path) -> None:
+    with pytest.raises(SettingError, match="is for ×2, not ×3"):
         _released(run, checkout, sets, image_folder, scale=3)
+
+
+def test_two_runs_are_released_as_one(
+    tmp_path: Path, run: Path, checkout: Path, sets: Path, image_folder: Path
+) -> None:
+    recipe, folders = read_run(run).recipe, {}
+    again = dataclasses.replace(recipe.stages[1], name="integer-again")
+    pairs = load_training(recipe, image_folder)
+    for name, stage, start in (("begun", recipe.stages[0], None), ("gone-on", again, run / "float.pt")):
+        folders[name] = tmp_path / name
+        part = dataclasses.replace(recipe, name=name, stages=(stage,))
+        train(part, pairs, folder=folders[name], rewrites=REWRITES, start=start)
+    with pytest.raises(CheckpointError, match=r"has integer stages only; .* name the run that it began with"):
+        read_run(folders["gone-on"])
+    wanted = Wanted(name="mine-x2", style="clean", shelf=Shelf(checkout))
+    card = release(
+        folders["gone-on"], wanted, images=image_folder, benchmarks=sets, begun=folders["begun"], sets=["Set5"], limit=1
+    )
+    assert card.training.steps == {"float": 4, "integer-again": 4}
+    assert card.training.recipe == "begun"
+    assert card.training.command == "pocketsr train begun -o begun && pocketsr train gone-on --from begun/float.pt"
+    assert [file.precision for file in card.files] == ["int8", "float32"]
 
 
 def test_what_fails_leaves_nothing(run: Path, checkout: Path, sets: Path, image_folder: Path) -> None:

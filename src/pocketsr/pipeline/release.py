@@ -81,6 +81,7 @@ def release(
     *,
     images: Path,
     benchmarks: Path,
+    begun: Path | None = None,
     manifest: Path | None = None,
     sets: Sequence[str] = SETS,
     limit: int | None = None,
@@ -93,6 +94,7 @@ def release(
         wanted: What it is to be.
         images: Training images, to check files on and to take ranges from.
         benchmarks: Folder with the sets.
+        begun: Folder of the run whose float network this one went on with.
         manifest: List of the training images with their licences, as JSON.
         sets: Names of the sets.
         limit: Images of each set, for a quick look; None takes all.
@@ -105,17 +107,20 @@ def release(
             model of that name, or the shelf would be too large.
         DataError: A set is missing.
     """
-    facts = read_run(run)
+    facts = read_run(run, begun=begun)
     licence = facts.recipe.data.licence
     if not licence:
         raise SettingError(f"recipe {facts.recipe.name!r} names no licence; weights without one are not released")
     network = restore(read_checkpoint(facts.float_checkpoint), REWRITES)
     assert isinstance(network, Network)
-    if wanted.scale is not None and wanted.scale != network.scale:
-        if wanted.scale not in network.scales:
+    scale = wanted.scale or facts.recipe.scale
+    if facts.integer_checkpoint is not None and scale != facts.recipe.scale:
+        raise SettingError(f"the integer network of {run} is for ×{facts.recipe.scale}, not ×{scale}")
+    if scale != network.scale:
+        if scale not in network.scales:
             known = ", ".join(map(str, network.scales))
-            raise SettingError(f"{facts.recipe.network.name} of {run} was trained for ×{known}, not ×{wanted.scale}")
-        network.scale = wanted.scale
+            raise SettingError(f"{facts.recipe.network.name} of {run} was trained for ×{known}, not ×{scale}")
+        network.scale = scale
     with tempfile.TemporaryDirectory(prefix="pocketsr-release-") as name:
         folder = Path(name)
         lows = Lows(images, network.scale, network.channels)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 from pocketsr.errors import CheckpointError, UnknownNameError
 from pocketsr.pipeline.compression import load_pipeline, pipeline_names
@@ -40,7 +40,7 @@ class RunFacts:
         readings: Readings of the recipe that were laid over it.
         hours: What its steps took at the curve's usual pace, validations and pauses not counted; None without a curve.
         curve: The curve's rows: stage, step, loss, learning rate and, at validations, PSNR in dB.
-        verb: What ran it: ``train``, or ``compress`` for a pipeline.
+        command: What makes such weights again, but for the folders of images.
     """
 
     recipe: Recipe
@@ -49,30 +49,7 @@ class RunFacts:
     readings: tuple[str, ...]
     hours: float | None
     curve: tuple[tuple[str | float | None, ...], ...]
-    verb: Literal["train", "compress"] = "train"
-
-    @property
-    def command(self) -> str:
-        """What makes such weights again, but for the folders of images."""
-        recipe, words = self.recipe, ["pocketsr", self.verb, self.recipe.name]
-        if self.verb == "compress":
-            return shlex.join(words)
-        for reading in self.readings:
-            words += ["--reading", reading]
-        shipped = load_recipe(recipe.name, readings=self.readings) if recipe.name in recipe_names() else recipe
-        if recipe.network.name != shipped.network.name:
-            words += ["--network", recipe.network.name]
-        if recipe.scale != shipped.scale or recipe.network.name != shipped.network.name:
-            words += ["--scale", str(recipe.scale)]
-        steps = [stage.steps for stage in recipe.stages]
-        if steps != [stage.steps for stage in shipped.stages]:
-            words += ["--steps", str(max(steps))]
-        if recipe.seed != shipped.seed:
-            words += ["--seed", str(recipe.seed)]
-        teachers = [stage.distillation.teacher for stage in recipe.stages if stage.distillation]
-        if any(teachers):
-            words += ["--teacher", Path(next(filter(None, teachers))).name]
-        return shlex.join(words)
+    command: str
 
     def curve_record(self, name: str) -> dict[str, Any]:
         """Return what is kept of the run beside the model: the recipe with its digest, and the curve."""
@@ -85,31 +62,64 @@ class RunFacts:
         }
 
 
-def read_run(folder: Path) -> RunFacts:
+class _Read(NamedTuple):
+    """A folder as it was read: the recipe, the result of each of its stages, the curve's rows, and what ran it."""
+
+    recipe: Recipe
+    results: dict[str, Path]
+    rows: list[dict[str, str]]
+    command: str
+
+
+def read_run(folder: Path, *, begun: Path | None = None) -> RunFacts:
     """Read the folder of a run of ``pocketsr train``, or of a pipeline.
+
+    Args:
+        folder: Of the run.
+        begun: Of the run whose result this one went on with, where the two together made the model.
 
     Raises:
         CheckpointError: There is no run, one that is not finished, or one without a float network.
+        SettingError: Stages of both runs have one name.
     """
-    steps = [file.parent for file in sorted(folder.glob("*/step.json"))]
-    recipe, results, rows = _read_pipeline(folder, steps) if steps else _read_training(folder)
+    found = _read(folder) if begun is None else _joined(_read(begun), _read(folder))
+    recipe, results = found.recipe, found.results
     floats = [results[stage.name] for stage in recipe.stages if stage.arithmetic == "float"]
     integers = [results[stage.name] for stage in recipe.stages if stage.arithmetic == "integer"]
     if not floats:
-        raise CheckpointError(f"{folder} has integer stages only; the float network is needed too")
+        raise CheckpointError(
+            f"{folder} has integer stages only; the float network is needed too: name the run that it began with"
+        )
     return RunFacts(
         recipe=recipe,
         float_checkpoint=floats[-1],
         integer_checkpoint=integers[-1] if integers else None,
         readings=find_readings(recipe),
-        hours=_hours(rows),
-        curve=tuple(tuple(_value(row[column]) for column in _COLUMNS) for row in rows),
-        verb="compress" if steps else "train",
+        hours=_hours(found.rows),
+        curve=tuple(tuple(_value(row[column]) for column in _COLUMNS) for row in found.rows),
+        command=found.command,
     )
 
 
-def _read_training(folder: Path) -> tuple[Recipe, dict[str, Path], list[dict[str, str]]]:
-    """Return a run's recipe, the result of each stage, and its curve."""
+def _read(folder: Path) -> _Read:
+    steps = [file.parent for file in sorted(folder.glob("*/step.json"))]
+    return _read_pipeline(folder, steps) if steps else _read_training(folder)
+
+
+def _joined(first: _Read, second: _Read) -> _Read:
+    """Return two runs as one: the first's recipe with the second's stages behind its own, at the second's scale."""
+    stages = (*first.recipe.stages, *second.recipe.stages)
+    recipe = dataclasses.replace(first.recipe, network=second.recipe.network, stages=stages)
+    last = first.results[first.recipe.stages[-1].name]
+    return _Read(
+        recipe,
+        {**first.results, **second.results},
+        [*first.rows, *second.rows],
+        f"{first.command} -o begun && {second.command} --from begun/{last.name}",
+    )
+
+
+def _read_training(folder: Path) -> _Read:
     checkpoints = sorted(folder.glob("*.pt")) if folder.is_dir() else []
     if not checkpoints:
         raise CheckpointError(f"{folder} has no checkpoint; the folder of a finished run of `pocketsr train` is needed")
@@ -118,11 +128,11 @@ def _read_training(folder: Path) -> tuple[Recipe, dict[str, Path], list[dict[str
     results = {stage.name: folder / f"{stage.name}.pt" for stage in recipe.stages}
     if missing := [file.name for file in results.values() if not file.is_file()]:
         raise CheckpointError(f"{folder} lacks {missing[0]}: its run is not finished; go on with `train --resume`")
-    return recipe, results, _rows(folder / CSV_FILE)
+    return _Read(recipe, results, _rows(folder / CSV_FILE), _training_command(recipe))
 
 
-def _read_pipeline(folder: Path, steps: Sequence[Path]) -> tuple[Recipe, dict[str, Path], list[dict[str, str]]]:
-    """Return the same of a pipeline: one recipe of all its trainings, whose stages are called after its steps.
+def _read_pipeline(folder: Path, steps: Sequence[Path]) -> _Read:
+    """Return a pipeline as one recipe of all its trainings, whose stages are called after its steps.
 
     Args:
         folder: Of the pipeline.
@@ -133,7 +143,7 @@ def _read_pipeline(folder: Path, steps: Sequence[Path]) -> tuple[Recipe, dict[st
     for step in steps:
         trained = sorted(step.rglob(STATE_FILE), key=lambda file: (len(file.parent.name), file.parent.name))
         for state in trained:
-            last, of_stages, curve = _read_training(state.parent)
+            last, of_stages, curve, _ = _read_training(state.parent)
             # "03-pruned/round-1" is pruned-round-1: a step trains once, or once in each of its rounds.
             name = "-".join(state.parent.relative_to(folder).parts).partition("-")[2]
             stages.append(dataclasses.replace(last.stages[-1], name=name))
@@ -150,7 +160,29 @@ def _read_pipeline(folder: Path, steps: Sequence[Path]) -> tuple[Recipe, dict[st
     name = last.name.partition(":")[0]
     if name in pipeline_names() and len(steps) < (all_steps := len(load_pipeline(name).steps)):
         raise CheckpointError(f"{folder}: {len(steps)} of {all_steps} steps are finished; go on with `compress {name}`")
-    return dataclasses.replace(last, name=name, stages=tuple(stages)), results, rows
+    recipe = dataclasses.replace(last, name=name, stages=tuple(stages))
+    return _Read(recipe, results, rows, shlex.join(["pocketsr", "compress", name]))
+
+
+def _training_command(recipe: Recipe) -> str:
+    """Return what runs a recipe as it was run, but for the folders of images."""
+    words, readings = ["pocketsr", "train", recipe.name], find_readings(recipe)
+    for reading in readings:
+        words += ["--reading", reading]
+    shipped = load_recipe(recipe.name, readings=readings) if recipe.name in recipe_names() else recipe
+    if recipe.network.name != shipped.network.name:
+        words += ["--network", recipe.network.name]
+    if recipe.scale != shipped.scale or recipe.network.name != shipped.network.name:
+        words += ["--scale", str(recipe.scale)]
+    steps = [stage.steps for stage in recipe.stages]
+    if steps != [stage.steps for stage in shipped.stages]:
+        words += ["--steps", str(max(steps))]
+    if recipe.seed != shipped.seed:
+        words += ["--seed", str(recipe.seed)]
+    teachers = [stage.distillation.teacher for stage in recipe.stages if stage.distillation]
+    if any(teachers):
+        words += ["--teacher", Path(next(filter(None, teachers))).name]
+    return shlex.join(words)
 
 
 def recipe_digest(recipe: Recipe) -> str:
