@@ -7,8 +7,8 @@
 
 RUN is a folder of `pocketsr train`, or of a pipeline of `pocketsr compress`. DATA holds `train`, `benchmarks/Set5`,
 `Set14`, `BSD100` and `manifest.json`. With an integer stage its int8 file is NAME, and the last float stage's is
-NAME-float; without, NAME is the float file, or with --quantised the int8 file made after training. The folded float
-network goes to bank/NAME.safetensors. A run of integer stages alone needs --begun, the run that it went on with.
+NAME-float; without, NAME is the float file. --quantised makes int8 of the last float stage, after training. The folded
+float network goes to bank/NAME.safetensors. A run of integer stages alone needs --begun, the run that it went on with.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
     one.add_argument("--begun", type=Path, help="run whose float network this one went on with")
     one.add_argument("--scale", type=int, help="of a network that holds several")
     one.add_argument("--checkpoint", default="", help="name of the saved network, which several scales share")
-    one.add_argument("--quantised", action="store_true", help="without an integer stage: keep the file of PTQ")
+    one.add_argument("--quantised", action="store_true", help="int8 after training, without integer stages")
     one.add_argument("--hardware", default=hardware(), help="that the run was on [default: this machine]")
     one.add_argument("--commit", default=commit(), help="of the code [default: this one]")
     one.add_argument("--command", default="", help="that makes such weights [default: told from the run]")

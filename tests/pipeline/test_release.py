@@ -210,6 +210,12 @@ def test_a_run_of_floats_may_be_quantised_after_training(
         ("mine-x2", "quantised after training"), ("mine-x2-float", "float training")
     ]  # fmt: skip
     assert all(one.int8_db == one.ptq_db for one in both.scores)
+    shutil.copytree(run, tmp_path / "copy")
+    (tmp_path / "copy" / "integer.pt").unlink()  # what is left out need not be finished
+    without = _released(tmp_path / "copy", checkout, sets, image_folder, quantised=True)
+    assert without.training.steps == {"float": 4}
+    assert [one.made_by for one in without.files] == ["quantised after training", "float training"]
+    assert {row[0] for row in json.loads((checkout / without.curve).read_text())["rows"]} == {"float"}
 
 
 def test_a_pipeline_becomes_a_model_whose_stages_are_its_steps(

@@ -52,7 +52,7 @@ class Wanted:
         order: Its place among models of its scale and style that are taken where none is named; None keeps what it had.
         scale: For networks that hold several scales: which.
         checkpoint: Name of the saved network, where models of several scales share it; empty is the model's.
-        quantised: Keep the int8 file that is quantised after training, where the run has no integer stage.
+        quantised: Make the int8 file of the float network, after training, whatever integer stages the run has.
         commit: Of the code.
         hardware: That the run was on.
         command: What made the weights; empty is told from the run.
@@ -107,7 +107,7 @@ def release(
             model of that name, or the shelf would be too large.
         DataError: A set is missing.
     """
-    facts = read_run(run, begun=begun)
+    facts = read_run(run, begun=begun, floats_only=wanted.quantised)
     licence = facts.recipe.data.licence
     if not licence:
         raise SettingError(f"recipe {facts.recipe.name!r} names no licence; weights without one are not released")
@@ -138,7 +138,7 @@ def release(
             limit=limit,
         )
         kept = {key: file for key, file in made.items() if key != PTQ}
-        if wanted.quantised and INT8 not in kept and PTQ in made:
+        if wanted.quantised and PTQ in made:
             kept[INT8] = made[PTQ]
             scores = tuple(dataclasses.replace(one, int8_db=one.ptq_db) for one in scores)
         drops = [one.drop_db for one in scores if one.drop_db is not None]

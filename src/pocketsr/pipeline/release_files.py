@@ -70,10 +70,9 @@ def write_files(
     with suppress(LoweringError):
         trace(plain)
         networks[FLOAT] = plain
-        splits_sums, own_steps = (
-            any(getattr(stage, key) for stage in facts.recipe.stages) for key in ("split_sums", "own_steps")
+        networks[PTQ] = quantise(
+            network, lows.evenly(_CALIBRATION), splits_sums=facts.splits_sums, own_steps=facts.own_steps
         )
-        networks[PTQ] = quantise(network, lows.evenly(_CALIBRATION), splits_sums=splits_sums, own_steps=own_steps)
     if facts.integer_checkpoint is not None:
         networks[INT8] = restore(read_checkpoint(facts.integer_checkpoint), REWRITES)
     if not networks:

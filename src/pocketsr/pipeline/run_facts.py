@@ -11,7 +11,7 @@ import hashlib
 import itertools
 import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
@@ -41,6 +41,8 @@ class RunFacts:
         hours: What its steps took at the curve's usual pace, validations and pauses not counted; None without a curve.
         curve: The curve's rows: stage, step, loss, learning rate and, at validations, PSNR in dB.
         command: What makes such weights again, but for the folders of images.
+        splits_sums: Whether its integer stages split sums; what is quantised after training does so, too.
+        own_steps: Whether they give sums steps of their own.
     """
 
     recipe: Recipe
@@ -50,6 +52,8 @@ class RunFacts:
     hours: float | None
     curve: tuple[tuple[str | float | None, ...], ...]
     command: str
+    splits_sums: bool
+    own_steps: bool
 
     def curve_record(self, name: str) -> dict[str, Any]:
         """Return what is kept of the run beside the model: the recipe with its digest, and the curve."""
@@ -63,47 +67,67 @@ class RunFacts:
 
 
 class _Read(NamedTuple):
-    """A folder as it was read: the recipe, the result of each of its stages, the curve's rows, and what ran it."""
+    """A folder as it was read: the recipe, the result of each stage, the curve's rows, readings, what ran it."""
 
     recipe: Recipe
     results: dict[str, Path]
     rows: list[dict[str, str]]
+    readings: tuple[str, ...]
     command: str
 
 
-def read_run(folder: Path, *, begun: Path | None = None) -> RunFacts:
+def read_run(folder: Path, *, begun: Path | None = None, floats_only: bool = False) -> RunFacts:
     """Read the folder of a run of ``pocketsr train``, or of a pipeline.
 
     Args:
         folder: Of the run.
         begun: Of the run whose result this one went on with, where the two together made the model.
+        floats_only: Leave integer stages out, finished or not: they had no part in what is made of the run.
 
     Raises:
         CheckpointError: There is no run, one that is not finished, or one without a float network.
         SettingError: Stages of both runs have one name.
     """
     found = _read(folder) if begun is None else _joined(_read(begun), _read(folder))
-    recipe, results = found.recipe, found.results
-    floats = [results[stage.name] for stage in recipe.stages if stage.arithmetic == "float"]
-    integers = [results[stage.name] for stage in recipe.stages if stage.arithmetic == "integer"]
-    if not floats:
+    of_integers = [stage for stage in found.recipe.stages if stage.arithmetic == "integer"]
+    if len(of_integers) == len(found.recipe.stages):
         raise CheckpointError(
             f"{folder} has integer stages only; the float network is needed too: name the run that it began with"
         )
+    found = _without(found, {stage.name for stage in of_integers}) if floats_only else found
+    recipe, results = found.recipe, found.results
+    if missing := [file for file in results.values() if not file.is_file()]:
+        raise CheckpointError(
+            f"{missing[0].parent} lacks {missing[0].name}: its run is not finished; go on with `train --resume`"
+        )
+    floats = [results[stage.name] for stage in recipe.stages if stage.arithmetic == "float"]
+    integers = [results[stage.name] for stage in recipe.stages if stage.arithmetic == "integer"]
     return RunFacts(
         recipe=recipe,
         float_checkpoint=floats[-1],
         integer_checkpoint=integers[-1] if integers else None,
-        readings=find_readings(recipe),
+        readings=found.readings,
         hours=_hours(found.rows),
         curve=tuple(tuple(_value(row[column]) for column in _COLUMNS) for row in found.rows),
         command=found.command,
+        splits_sums=any(stage.split_sums for stage in of_integers),
+        own_steps=any(stage.own_steps for stage in of_integers),
     )
 
 
 def _read(folder: Path) -> _Read:
     steps = [file.parent for file in sorted(folder.glob("*/step.json"))]
     return _read_pipeline(folder, steps) if steps else _read_training(folder)
+
+
+def _without(found: _Read, names: Collection[str]) -> _Read:
+    """Return a run without the stages of those names."""
+    stages = tuple(stage for stage in found.recipe.stages if stage.name not in names)
+    return found._replace(
+        recipe=dataclasses.replace(found.recipe, stages=stages),
+        results={name: file for name, file in found.results.items() if name not in names},
+        rows=[row for row in found.rows if row["stage"] not in names],
+    )
 
 
 def _joined(first: _Read, second: _Read) -> _Read:
@@ -115,6 +139,7 @@ def _joined(first: _Read, second: _Read) -> _Read:
         recipe,
         {**first.results, **second.results},
         [*first.rows, *second.rows],
+        first.readings,
         f"{first.command} -o begun && {second.command} --from begun/{last.name}",
     )
 
@@ -126,9 +151,8 @@ def _read_training(folder: Path) -> _Read:
     state = folder / STATE_FILE
     recipe = read_checkpoint(state if state in checkpoints else checkpoints[0]).recipe
     results = {stage.name: folder / f"{stage.name}.pt" for stage in recipe.stages}
-    if missing := [file.name for file in results.values() if not file.is_file()]:
-        raise CheckpointError(f"{folder} lacks {missing[0]}: its run is not finished; go on with `train --resume`")
-    return _Read(recipe, results, _rows(folder / CSV_FILE), _training_command(recipe))
+    readings = find_readings(recipe)
+    return _Read(recipe, results, _rows(folder / CSV_FILE), readings, _training_command(recipe, readings))
 
 
 def _read_pipeline(folder: Path, steps: Sequence[Path]) -> _Read:
@@ -143,7 +167,7 @@ def _read_pipeline(folder: Path, steps: Sequence[Path]) -> _Read:
     for step in steps:
         trained = sorted(step.rglob(STATE_FILE), key=lambda file: (len(file.parent.name), file.parent.name))
         for state in trained:
-            last, of_stages, curve, _ = _read_training(state.parent)
+            last, of_stages, curve, *_ = _read_training(state.parent)
             # "03-pruned/round-1" is pruned-round-1: a step trains once, or once in each of its rounds.
             name = "-".join(state.parent.relative_to(folder).parts).partition("-")[2]
             stages.append(dataclasses.replace(last.stages[-1], name=name))
@@ -161,12 +185,12 @@ def _read_pipeline(folder: Path, steps: Sequence[Path]) -> _Read:
     if name in pipeline_names() and len(steps) < (all_steps := len(load_pipeline(name).steps)):
         raise CheckpointError(f"{folder}: {len(steps)} of {all_steps} steps are finished; go on with `compress {name}`")
     recipe = dataclasses.replace(last, name=name, stages=tuple(stages))
-    return _Read(recipe, results, rows, shlex.join(["pocketsr", "compress", name]))
+    return _Read(recipe, results, rows, (), shlex.join(["pocketsr", "compress", name]))
 
 
-def _training_command(recipe: Recipe) -> str:
+def _training_command(recipe: Recipe, readings: Sequence[str]) -> str:
     """Return what runs a recipe as it was run, but for the folders of images."""
-    words, readings = ["pocketsr", "train", recipe.name], find_readings(recipe)
+    words = ["pocketsr", "train", recipe.name]
     for reading in readings:
         words += ["--reading", reading]
     shipped = load_recipe(recipe.name, readings=readings) if recipe.name in recipe_names() else recipe
