@@ -15,6 +15,7 @@ import torch
 from pocketsr.compress.integer import REWRITES
 from pocketsr.errors import CheckpointError, DataError, SettingError
 from pocketsr.evaluate.bank import check_bank, paper_figure, protocols_for
+from pocketsr.graph import Requantise
 from pocketsr.graph.reference import execute
 from pocketsr.graph.tflite import read_model
 from pocketsr.networks import build
@@ -288,13 +289,19 @@ def test_a_network_of_several_scales_becomes_models_that_share_a_saved_network(
     )
     train(recipe, load_training(recipe, image_folder), folder=tmp_path / "several", rewrites=REWRITES)
     for scale in (2, 4):
-        more = {"name": f"several-x{scale}", "scale": scale, "checkpoint": "several"}
+        more = {"name": f"several-x{scale}", "scale": scale, "checkpoint": "several", "quantised": True}
+        more["own_steps"] = scale == 4
         card = _released(tmp_path / "several", checkout, sets, image_folder, is_bank=True, **more)
         assert (card.scale, card.options["scale"]) == (scale, scale)
     entries = read_catalogue(checkout / "bank" / "catalogue.toml")
-    assert [(entry.name, entry.scale, entry.checkpoint) for entry in entries] == [
+    assert [(entry.name, entry.scale, entry.checkpoint) for entry in entries if entry.precision == "int8"] == [
         ("several-x2", 2, "several.safetensors"), ("several-x4", 4, "several.safetensors")
     ]  # fmt: skip
+    has_copies = [
+        any(isinstance(op, Requantise) for op in read_model(checkout / "bank" / f"several-x{scale}.tflite")[0].ops)
+        for scale in (2, 4)
+    ]
+    assert has_copies == [False, True]
     saved, _ = load_network(checkout / "bank" / "several.safetensors")
     assert set(saved.scales) == {2, 4}
     with pytest.raises(SettingError, match="was trained for ×2, 4, not ×3"):

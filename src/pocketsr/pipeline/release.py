@@ -53,6 +53,7 @@ class Wanted:
         scale: For networks that hold several scales: which.
         checkpoint: Name of the saved network, where models of several scales share it; empty is the model's.
         quantised: Make the int8 file of the float network, after training, whatever integer stages the run has.
+        own_steps: What is quantised after training has sums at steps of their own, as ``compress.own_steps`` says.
         commit: Of the code.
         hardware: That the run was on.
         command: What made the weights; empty is told from the run.
@@ -68,6 +69,7 @@ class Wanted:
     scale: int | None = None
     checkpoint: str = ""
     quantised: bool = False
+    own_steps: bool = False
     commit: str = ""
     hardware: str = ""
     command: str = ""
@@ -108,6 +110,7 @@ def release(
         DataError: A set is missing.
     """
     facts = read_run(run, begun=begun, floats_only=wanted.quantised)
+    facts = dataclasses.replace(facts, own_steps=facts.own_steps or wanted.own_steps)
     licence = facts.recipe.data.licence
     if not licence:
         raise SettingError(f"recipe {facts.recipe.name!r} names no licence; weights without one are not released")
