@@ -121,10 +121,8 @@ def restepped(x: Tensor, ratio: Tensor) -> Tensor:
         x: q − z.
         ratio: Step of x over the step that is wanted, a scalar.
     """
-    smooth = x * ratio
-    with torch.no_grad():
-        exact = torch.floor((x * torch.round(256 * ratio) + 128) / 256)  # below 2²⁴: float32 holds it
-    return exact + (smooth - smooth.detach())
+    made: Tensor = _Restepped.apply(x, ratio)  # type: ignore[no-untyped-call]
+    return made
 
 
 def added(first: Tensor, second: Tensor, ratios: tuple[Tensor, Tensor]) -> Tensor:
@@ -135,13 +133,8 @@ def added(first: Tensor, second: Tensor, ratios: tuple[Tensor, Tensor]) -> Tenso
         second: q − z.
         ratios: Step of each over that of the sum, scalars.
     """
-    smooth = first * ratios[0] + second * ratios[1]
-    with torch.no_grad():
-        shift = 20 - (math.frexp(max(float(ratio) for ratio in ratios))[1] - 1)
-        weights = [round(math.ldexp(float(ratio), shift)) for ratio in ratios]
-        total = first.double() * weights[0] + second.double() * weights[1]
-        exact = torch.floor((total + 2 ** (shift - 1)) / 2**shift).float()
-    return exact + (smooth - smooth.detach())
+    made: Tensor = _Added.apply(first, second, *ratios)  # type: ignore[no-untyped-call]
+    return made
 
 
 def leaky(op: LeakyRelu, x: Tensor) -> Tensor:
@@ -227,3 +220,34 @@ class _Requantised(torch.autograd.Function):
         of_sums = gradient * multiplier if ctx.needs_input_grad[0] else None
         of_multiplier = (gradient * sums).sum_to_size(multiplier.shape) if ctx.needs_input_grad[1] else None
         return of_sums, of_multiplier, None, None
+
+
+class _Restepped(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, ratio: Tensor) -> Tensor:
+        ctx.save_for_backward(x, ratio)
+        parts = torch.round(256 * ratio)
+        return (x * parts).add_(128).mul_(1 / 256).floor_()  # below 2²⁴: float32 holds it
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        x, ratio = ctx.saved_tensors
+        return gradients[0] * ratio, (gradients[0] * x).sum()
+
+
+class _Added(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, first: Tensor, second: Tensor, of_first: Tensor, of_second: Tensor) -> Tensor:
+        ctx.save_for_backward(first, second, of_first, of_second)
+        ratios = [float(of_first), float(of_second)]
+        shift = 20 - (math.frexp(max(ratios))[1] - 1)
+        weights = [round(math.ldexp(ratio, shift)) for ratio in ratios]
+        whole = torch.int32 if shift < 31 else torch.int64  # 2²¹ · 255, twice, is below 2³¹
+        total = first.to(whole).mul_(weights[0]).add_(second.to(whole).mul_(weights[1])).add_(1 << (shift - 1))
+        return total.bitwise_right_shift_(shift).float()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
+        first, second, *ratios = ctx.saved_tensors
+        gradient = gradients[0]
+        return gradient * ratios[0], gradient * ratios[1], (gradient * first).sum(), (gradient * second).sum()

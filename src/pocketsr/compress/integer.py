@@ -126,14 +126,19 @@ class IntegerNetwork(nn.Module):
             first = torch.tensor(np.log(peak / self._levels(group)) if peak > 0 else 0.0).float()
             self.log_scales[group] = nn.Parameter(first, requires_grad=not tracked)
         self._snap()
+        last = {value.name: index for index, op in enumerate(self._ops) for value in op.inputs}
+        #: Values that no later operator takes, by operator: a photo's would fill the memory.
+        self._done = [[name for name, end in last.items() if end == index] for index in range(len(self._ops))]
         self._tracked = tracked
         self._peaks: dict[str, Tensor] = {}
 
     def forward(self, image: Tensor) -> Tensor:
         """Upscale ``(N, 3, H, W)`` to ``(N, 3, sH, sW)``, both 0..1; the output is a whole number of 255ths."""
         centred = {self._input.name: torch.round(image * 255)}
-        for op in self._ops:
+        for index, op in enumerate(self._ops):
             centred[op.output.name] = self._run(op, [centred[value.name] for value in op.inputs])
+            for name in self._done[index]:
+                del centred[name]
         if self._tracked and self.training:
             self._follow()
         return centred[self._output.name] / 255
