@@ -134,6 +134,31 @@ def test_factors_pass_through_grouped_convolutions() -> None:
     assert loss(better, execute(graph, pixels)) < loss(graph, execute(graph, pixels))
 
 
+def test_channels_around_depthwise_convolutions_come_nearer_to_one_another() -> None:
+    torch.manual_seed(0)
+    network = build("f2srgan-student", {"scale": 4}).folded()
+    with torch.no_grad():
+        for name, layer in network.named_modules():
+            if name.endswith("depthwise"):  # the pointwise convolution behind undoes it
+                factors = torch.logspace(0, -1.7, len(layer.weight))
+                layer.weight *= factors[:, None, None, None]
+                layer.bias *= factors
+                network.get_submodule(name.replace("depthwise", "pointwise")).weight /= factors[:, None, None]
+            elif isinstance(layer, torch.nn.PReLU):
+                layer.weight.copy_(torch.linspace(0.1, 0.5, layer.weight.numel()))  # each channel its own
+        contrast = 0.2 / network(torch.rand(1, 3, 12, 9)).std()
+        network.tail.pointwise.weight *= contrast
+    graph = trace(network)
+    better = equalised(graph, images())
+    image = images(1)[0][None].astype(np.float32)
+    np.testing.assert_allclose(execute(better, image), execute(graph, image), atol=255e-5)
+    for value in ("body_0_first_depthwise", "body_0_activation", "pixel_shuffle", "enlarge_1_conv_depthwise"):
+        spread, before = (np.log(reach(g, value).clip(1e-3)).std() for g in (better, graph))
+        assert spread < 0.7 * before, value
+    exact = execute(graph, image)
+    assert loss(better, exact) < 0.7 * loss(graph, exact)
+
+
 def test_graphs_without_such_features_and_without_images_stay_as_they_are() -> None:
     graph = trace(build("abpn", {"scale": 2}).folded())
     assert equalised(graph, images()) is graph

@@ -123,7 +123,7 @@ def test_gradients_are_those_of_the_real_numbers() -> None:
 
 
 class Cascade(Network):
-    """Small features, what they become fifty times as large, and both beside one another."""
+    """Small features, a sum many times as large that they are part of, and both beside one another."""
 
     scale = 2
 
@@ -135,18 +135,18 @@ class Cascade(Network):
         with torch.no_grad():
             self.head.weight /= factor
             self.head.bias.zero_()
-            self.body.weight *= factor
+            self.body.weight *= 4 * factor
 
     def forward(self, x: Tensor) -> Tensor:
         first = self.head(x)
-        second = F.relu(self.body(F.relu(first)))
+        second = first + F.relu(self.body(F.relu(first)))
         return F.pixel_shuffle(self.tail(torch.cat([first, second], dim=1)), 2)
 
 
 def test_only_what_others_take_too_is_copied_for_a_concatenation() -> None:
     graph = quantise(Cascade(), [noise()], own_steps=True).graph()
     copies = [op for op in graph.ops if isinstance(op, Requantise)]
-    assert [op.inputs[0].name for op in copies] == ["head"]  # `body` is for the concatenation alone: its steps suit it
+    assert [op.inputs[0].name for op in copies] == ["head"]  # the sum is for the concatenation alone: its steps suit it
     assert copies[0].output.quantisation.scale > 5 * copies[0].inputs[0].quantisation.scale
     plain = quantise(Cascade(), [noise()]).graph()
     assert not any(isinstance(op, Requantise) for op in plain.ops)

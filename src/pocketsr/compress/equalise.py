@@ -16,8 +16,13 @@ would have few levels. Each channel has a factor of its own, and the same one wh
 behind share a step among the weights of an output, so factors are a power below 1 of what would make all channels
 alike.
 
-Grouped convolutions take factors as others do. Either way the float graph computes the same. Factors between other
-layers win nothing (research/LOG.md).
+    conv ─► features ─► depthwise   =>   k_c·conv ─► k_c·features ─► depthwise with 1/k_c of channel c's weights
+
+A depthwise convolution knows one channel each, so its outputs lie as far apart as its weights happen to; before and
+behind one, channels are brought together, too. Factors between other layers win nothing (research/LOG.md).
+
+Grouped convolutions take factors as others do, ReLU of every kind and pixel shuffles hand them on. In all three cases
+the float graph computes the same.
 
 Source:
     Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", ICCV 2019, §4.1, for
@@ -33,10 +38,12 @@ import numpy as np
 
 from pocketsr.compress.prepare import prepared
 from pocketsr.compress.scales import Plan, interpolates
-from pocketsr.graph import Add, Concat, Conv2D, Graph, Op, Value
+from pocketsr.graph import Add, Concat, Conv2D, DepthToSpace, Graph, LeakyRelu, Op, PRelu, Relu, Value
 from pocketsr.graph.base import Array, consumers
 from pocketsr.graph.reference import execute_all
 
+#: What computes channel by channel, and of k·x k times what it makes of x.
+_HANDING_ON = (Add, Relu, LeakyRelu, PRelu)
 #: Features that never pass this many levels are as good as dead; no factor makes them matter.
 _SILENT = 1e-3
 #: What the image's bytes reach.
@@ -58,7 +65,11 @@ def equalised(graph: Graph, images: Iterable[Array]) -> Graph:
         images: Representative images, uint8 ``(H, W, C)``, which tell what features reach.
     """
     plan = Plan(graph.input, prepared(graph))
-    groups = [group for group in _summed(graph) if _can_be_scaled(graph, group) and _shares_step(plan, group)]
+    groups = [
+        group
+        for group in _tied(graph)
+        if _can_be_scaled(graph, group) and (_shares_step(plan, group) or _is_beside_depthwise(graph, group))
+    ]
     representative = list(images)
     if not groups or not representative:
         return graph
@@ -99,11 +110,11 @@ def _takes_factors(op: Op | None) -> bool:
     return isinstance(op, Conv2D) and not op.is_copy and not interpolates(op)
 
 
-def _summed(graph: Graph) -> list[tuple[Value, ...]]:
-    """Return all values but the input, each with those that it is summed with and the sums."""
+def _tied(graph: Graph) -> list[tuple[Value, ...]]:
+    """Return all values but the input, each with those that have its factors: sums, and what ReLU makes of them."""
     groups: list[set[Value]] = []
     for op in graph.ops:
-        joined = {*op.inputs, op.output} if isinstance(op, Add) else {op.output}
+        joined = {*op.inputs, op.output} if isinstance(op, _HANDING_ON) else {op.output}
         joined = joined.union(*(group for group in groups if group & joined))
         groups = [group for group in groups if not group & joined] + [joined]
     return [tuple(sorted(group, key=lambda value: value.name)) for group in groups]
@@ -115,35 +126,47 @@ def _can_be_scaled(graph: Graph, group: tuple[Value, ...]) -> bool:
     users: list[Op] = []
     for value in group:
         maker = makers.get(value)  # the image has none
-        if value == graph.output or not (isinstance(maker, Add) or _takes_factors(maker)):
+        if isinstance(maker, DepthToSpace) and consumers(graph.ops, maker.inputs[0]) == (maker,):
+            maker = makers.get(maker.inputs[0])
+        if value == graph.output or not (isinstance(maker, _HANDING_ON) or _takes_factors(maker)):
             return False
         for taker in consumers(graph.ops, value):
             if isinstance(taker, Concat):
                 users += consumers(graph.ops, taker.output) or [taker]
-            elif not isinstance(taker, Add):
+            elif not isinstance(taker, _HANDING_ON):
                 users.append(taker)
     return bool(users) and all(_takes_factors(user) for user in users)
 
 
+def _is_beside_depthwise(graph: Graph, group: tuple[Value, ...]) -> bool:
+    return any(
+        isinstance(op, Conv2D) and op.groups == op.output.channels > 1 and (op.output in group or op.inputs[0] in group)
+        for op in graph.ops
+    )
+
+
 def _scaled(graph: Graph, group: tuple[Value, ...], factors: Array) -> Graph:
     """Multiply the channels of a group where they are made, and divide them where they are used."""
-    shares = {value.name: factors for value in group}
+    made = {value.name: factors for value in group}
+    taken = dict(made)
     for op in graph.ops:
         if isinstance(op, Concat) and any(value in group for value in op.inputs):
             parts = [factors if value in group else np.ones(value.channels, np.float32) for value in op.inputs]
-            shares[op.output.name] = np.concatenate(parts)
-    return dataclasses.replace(graph, ops=tuple(_changed(op, group, factors, shares) for op in graph.ops))
+            taken[op.output.name] = np.concatenate(parts)
+        elif isinstance(op, DepthToSpace) and op.output in group:
+            made[op.inputs[0].name] = np.tile(factors, op.block**2)
+    return dataclasses.replace(graph, ops=tuple(_changed(op, made, taken) for op in graph.ops))
 
 
-def _changed(op: Op, group: tuple[Value, ...], factors: Array, shares: Mapping[str, Array]) -> Op:
+def _changed(op: Op, made: Mapping[str, Array], taken: Mapping[str, Array]) -> Op:
     if not isinstance(op, Conv2D):
         return op
-    if op.inputs[0].name in shares:
+    if op.inputs[0].name in taken:
         # Each group of outputs takes its own share of the inputs.
-        taken = shares[op.inputs[0].name].reshape(op.groups, 1, -1)
-        of_outputs = np.broadcast_to(taken, (op.groups, op.output.channels // op.groups, taken.shape[2]))
+        shares = taken[op.inputs[0].name].reshape(op.groups, 1, -1)
+        of_outputs = np.broadcast_to(shares, (op.groups, op.output.channels // op.groups, shares.shape[2]))
         op = dataclasses.replace(op, weight=op.weight / of_outputs.reshape(op.output.channels, 1, 1, -1))
-    if op.output in group:
-        weight = op.weight * factors[:, None, None, None]
-        op = dataclasses.replace(op, weight=weight, bias=op.bias * factors)
+    if op.output.name in made:
+        factors = made[op.output.name]
+        op = dataclasses.replace(op, weight=op.weight * factors[:, None, None, None], bias=op.bias * factors)
     return op
