@@ -13,7 +13,7 @@ from pocketsr.compress import quantise
 from pocketsr.compress.calibrate import activation_maxima
 from pocketsr.compress.equalise import equalised
 from pocketsr.compress.integer import IntegerNetwork
-from pocketsr.graph import Add, Conv2D, DepthToSpace, Graph, Value, execute
+from pocketsr.graph import Add, Conv2D, DepthToSpace, Graph, LeakyRelu, Op, PRelu, Relu, Value, execute
 from pocketsr.graph.base import Array
 from pocketsr.graph.reference import execute_all
 from pocketsr.lower import trace
@@ -132,6 +132,25 @@ def test_factors_pass_through_grouped_convolutions() -> None:
     pixels = images(1)[0][None].astype(np.float32)
     np.testing.assert_allclose(execute(better, pixels), execute(graph, pixels), rtol=1e-4, atol=1e-3)
     assert loss(better, execute(graph, pixels)) < loss(graph, execute(graph, pixels))
+
+
+@pytest.mark.parametrize("before", [LeakyRelu, PRelu, Relu, Add])
+def test_what_is_made_by_no_convolution_before_a_pixel_shuffle_stays(before: type[Op]) -> None:
+    random = np.random.default_rng(0)
+    image, first, bent, out = (Value(name, channels) for name, channels in zip("ifbo", (3, 8, 8, 3), strict=True))
+    shuffled = Value("s", 2)
+    weights = [random.normal(0, 0.3, shape).astype(np.float32) for shape in ((8, 3, 3, 3), (3, 3, 3, 2))]
+    bending = {
+        LeakyRelu: lambda: LeakyRelu((first,), bent, 0.2),
+        PRelu: lambda: PRelu((first,), bent, np.linspace(0, 1, 8, dtype=np.float32)),
+        Relu: lambda: Relu((first,), bent),
+        Add: lambda: Add((first, first), bent),
+    }[before]()
+    head = Conv2D((image,), first, weights[0], np.zeros(8, np.float32))
+    last = Conv2D((shuffled,), out, weights[1], np.zeros(3, np.float32))
+    graph = Graph(image, out, (head, bending, DepthToSpace((bent,), shuffled, 2), last))
+    pixels = images(1)[0][None].astype(np.float32)
+    np.testing.assert_allclose(execute(equalised(graph, images()), pixels), execute(graph, pixels), atol=255e-5)
 
 
 def test_channels_around_depthwise_convolutions_come_nearer_to_one_another() -> None:

@@ -223,3 +223,13 @@ def test_tracked_scales_follow_what_batches_need_and_are_not_learnt(network: Net
     image = noise(12, 10)
     expected = execute(tracked.graph(), as_int8(image))[0].astype(np.int16) + 128
     assert np.array_equal(to_levels(tracked, image), expected)
+
+
+@pytest.mark.parametrize("bias", [1e-3, 1.0])
+def test_channels_of_hardly_any_weights_keep_biases_that_float32_holds(network: Network, bias: float) -> None:
+    quantised, image = quantise(network, [noise(12, 12)]), noise(9, 10)
+    with torch.no_grad():
+        quantised.weights["body_0"][:4] = 0
+        quantised.biases["body_0"][:4] = bias
+    expected = execute(quantised.graph(), as_int8(image))[0].astype(np.int16) + 128
+    assert np.array_equal(to_levels(quantised, image), expected)

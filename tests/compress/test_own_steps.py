@@ -78,10 +78,11 @@ def test_the_file_gives_the_bytes_of_the_training_forward(name: str, is_trained:
     assert np.array_equal(to_levels(network, image), referee)
 
 
-@given(st.floats(2**-3, 100), st.floats(0.01, 1))
-def test_a_sum_is_that_of_the_executor(largest: float, share: float) -> None:
+@given(st.floats(2**-9, 100), st.floats(0.02, 1), st.booleans())
+def test_a_sum_is_that_of_the_executor(largest: float, share: float, is_first: bool) -> None:
     first, second = np.meshgrid(LEVELS, LEVELS)
-    ratios = [np.float32(largest), np.float32(largest * share)]
+    ratios = [np.float32(largest), np.float32(max(largest * share, 2**-10))]
+    ratios = ratios if is_first else ratios[::-1]
     graph = _sum_of_two_images(*ratios)
     image = np.stack([first, second], axis=2).astype(np.int8)[None]
     expected = execute(graph, image)[0, :, :, 0]
@@ -112,11 +113,12 @@ def _sum_of_two_images(first: np.float32, second: np.float32) -> Graph:
 
 
 def test_gradients_are_those_of_the_real_numbers() -> None:
-    first, second = (torch.tensor(LEVELS, requires_grad=True) for _ in range(2))
+    first, second = (torch.tensor(LEVELS[start : start + 50], requires_grad=True) for start in (130, 200))
     ratios = torch.tensor([0.3, 0.02], requires_grad=True)
     added(first, second, (ratios[0], ratios[1])).sum().backward()
     assert torch.equal(first.grad, torch.full_like(first, 0.3))
     assert torch.equal(second.grad, torch.full_like(second, 0.02))
+    assert torch.equal(ratios.grad, torch.stack([first.sum(), second.sum()]))
     ratio = torch.tensor(0.7, requires_grad=True)
     restepped(torch.tensor(LEVELS[130:]), ratio).sum().backward()
     assert ratio.grad == LEVELS[130:].sum()
@@ -162,6 +164,37 @@ def test_small_features_of_a_cascade_lose_less() -> None:
     assert loss[1] < 0.5 * loss[0]
 
 
+@pytest.mark.parametrize("factor", [1, 300, 3000, 20000])
+def test_steps_are_such_as_files_can_hold_and_stay_so(factor: float) -> None:
+    network = trained_a_little(quantise(Cascade(factor), [noise()], own_steps=True))
+    execute(network.graph(), as_int8(noise()))
+
+
+def test_a_branch_that_does_next_to_nothing_has_steps_that_its_sum_can_take() -> None:
+    class Branch(Cascade):
+        def forward(self, x: Tensor) -> Tensor:
+            first = self.head(x)
+            return F.pixel_shuffle(self.tail(torch.cat([first + 1e-7 * self.body(F.relu(first)), first], dim=1)), 2)
+
+    network = trained_a_little(quantise(Branch(1), [noise()], own_steps=True))
+    sums = [op for op in network.graph().ops if isinstance(op, Add)]
+    assert min(sums[0].ratios()) < 2**-8
+
+
+def test_one_value_twice_in_a_concatenation_is_copied_once() -> None:
+    class Twice(Cascade):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.tail = nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(24, 12, 3, padding=1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            first = self.head(x)
+            return F.pixel_shuffle(self.tail(torch.cat([first, first, self.inner(first)], dim=1)), 2)
+
+    graph = quantise(Twice(), [noise()], own_steps=True).graph()
+    assert sum(isinstance(op, Requantise) for op in graph.ops) == 1
+
+
 @pytest.mark.parametrize("name", ["abpn", "scsrn", "ncnet"])
 def test_what_shares_bytes_with_the_image_stays_exact(name: str) -> None:
     graphs = [quantise(of(name), [noise()], own_steps=own).graph() for own in (False, True)]
@@ -182,6 +215,11 @@ def test_half_a_prelu_stays_exact() -> None:
     ops = prepared(Graph(image, out, (conv(image, features), bending, conv(bent, out))))
     assert any(isinstance(op, Add) for op in ops)
     assert with_own_steps(image, ops) == (ops, frozenset())
+    # x + depthwise 3×3 of x is no PReLU.
+    smooth = Conv2D((features,), bent, np.ones((4, 3, 3, 1), np.float32), np.zeros(4, np.float32), groups=4)
+    total = Add((features, bent), Value("total", 4))
+    _, apart = with_own_steps(image, (conv(image, features), smooth, total, conv(total.output, out)))
+    assert apart == {"total"}
 
 
 def test_16_bits_and_own_steps_exclude_each_other() -> None:

@@ -319,9 +319,11 @@ def test_two_runs_are_released_as_one(
     recipe, folders = read_run(run).recipe, {}
     again = dataclasses.replace(recipe.stages[1], name="integer-again")
     pairs = load_training(recipe, image_folder)
-    for name, stage, start in (("begun", recipe.stages[0], None), ("gone-on", again, run / "float.pt")):
+    # Integer stages of the first run had no part in the second.
+    begun = tmp_path / "begun" / "float.pt"
+    for name, stages, start in (("begun", recipe.stages, None), ("gone-on", (again,), begun)):
         folders[name] = tmp_path / name
-        part = dataclasses.replace(recipe, name=name, stages=(stage,))
+        part = dataclasses.replace(recipe, name=name, stages=stages)
         train(part, pairs, folder=folders[name], rewrites=REWRITES, start=start)
     with pytest.raises(CheckpointError, match=r"has integer stages only; .* name the run that it began with"):
         read_run(folders["gone-on"])

@@ -46,8 +46,8 @@ from pocketsr.graph.reference import execute_all
 _HANDING_ON = (Add, Relu, LeakyRelu, PRelu)
 #: Features that never pass this many levels are as good as dead; no factor makes them matter.
 _SILENT = 1e-3
-#: What the image's bytes reach.
-_WHITE = 255.0
+#: What the image's bytes reach, and what bytes of both signs reach at its scale.
+_WHITE, _SIGNED = 255.0, 127.0
 #: Of channels that share a step: 0 leaves them, 1 makes all reach alike, 0.75 lost least on LRSRN and SESR.
 _POWER = 0.75
 #: No channel is taken for smaller than this share of the largest.
@@ -84,7 +84,8 @@ def equalised(graph: Graph, images: Iterable[Array]) -> Graph:
 def _factors(plan: Plan, group: tuple[Value, ...], reach: Array, reaches: Mapping[str, Array]) -> Array:
     """Return what a group's channels are multiplied with."""
     if plan.fixed(group[0].name) is not None:
-        return np.full_like(reach, _WHITE / reach.max())
+        highest = _WHITE if plan.zero_point(group[0].name) == -128 else _SIGNED
+        return np.full_like(reach, highest / reach.max())
     sharing = plan.members(plan.group(group[0].name))
     largest = max(float(reaches[name].max()) for name in sharing if name in reaches)
     factors: Array = (largest / np.maximum(reach, _SMALLEST * largest)) ** _POWER
@@ -127,8 +128,10 @@ def _can_be_scaled(graph: Graph, group: tuple[Value, ...]) -> bool:
     for value in group:
         maker = makers.get(value)  # the image has none
         if isinstance(maker, DepthToSpace) and consumers(graph.ops, maker.inputs[0]) == (maker,):
-            maker = makers.get(maker.inputs[0])
-        if value == graph.output or not (isinstance(maker, _HANDING_ON) or _takes_factors(maker)):
+            is_made = _takes_factors(makers.get(maker.inputs[0]))
+        else:
+            is_made = isinstance(maker, _HANDING_ON) or _takes_factors(maker)
+        if value == graph.output or not is_made:
             return False
         for taker in consumers(graph.ops, value):
             if isinstance(taker, Concat):

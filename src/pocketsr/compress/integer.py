@@ -78,6 +78,8 @@ from pocketsr.train.recipe import Rounding, Stage
 from pocketsr.train.stage_run import Penalty
 
 _PIXELS = Quantisation(1.0, -128)
+#: Biases of 8-bit layers stay below this, in steps of s_in · s_w: float32 holds them, and a sum beside.
+_LARGEST_BIAS = 1 << 23
 #: Part of a tracked range that stays at each step, as TensorFlow's moving averages have it.
 _TRACKING = 0.99
 
@@ -125,7 +127,7 @@ class IntegerNetwork(nn.Module):
             peak = max((maxima or {}).get(name, 0.0) for name in self._plan.members(group))
             first = torch.tensor(np.log(peak / self._levels(group)) if peak > 0 else 0.0).float()
             self.log_scales[group] = nn.Parameter(first, requires_grad=not tracked)
-        self._snap()
+        self._fit()
         last = {value.name: index for index, op in enumerate(self._ops) for value in op.inputs}
         #: Values that no later operator takes, by operator: a photo's would fill the memory.
         self._done = [[name for name, end in last.items() if end == index] for index in range(len(self._ops))]
@@ -223,13 +225,24 @@ class IntegerNetwork(nn.Module):
         return torch.clamp(centred, *self._limits(op))
 
     @torch.no_grad()
-    def _snap(self) -> None:
-        """Begin with steps that requantised copies keep exactly: a whole number of 256ths of the copy's."""
-        for op in self._ops:
-            group = self._plan.group(op.inputs[0].name) if isinstance(op, Requantise) else ""
-            if op.output.name in self._apart and group in self.log_scales:
-                parts = torch.ceil(256 * self._scale(op.inputs[0]) / self._scale(op.output) - 1e-3).clamp_min(1)
-                self.log_scales[group].copy_(torch.log(parts / 256 * self._scale(op.output)))
+    def _fit(self) -> None:
+        """Begin with steps that files can hold, and copies that keep every level.
+
+        What is copied gets a whole number of 256ths of the copy's step; of several copies the first is exact. What is
+        summed gets no less than a 512th of the sum's. Either has a factor of 2 left to learn in.
+        """
+        for op in reversed(self._ops):  # what takes a value comes before what makes it
+            if op.output.name not in self._apart:
+                continue
+            made = self._scale(op.output)
+            for value in op.inputs:
+                if (group := self._plan.group(value.name)) in self.log_scales:
+                    ratio = self._scale(value) / made
+                    if isinstance(op, Requantise):
+                        fitting = torch.ceil(256 * ratio - 1e-3).clamp_min(2) / 256
+                    else:
+                        fitting = ratio.clamp_min(2**-9)
+                    self.log_scales[group].copy_(torch.log(fitting * made))
 
     def _limits(self, op: Op) -> tuple[int, int]:
         """Return the lowest and the highest q − z of an operator's output."""
@@ -261,10 +274,13 @@ class IntegerNetwork(nn.Module):
             ones = torch.from_numpy(op.weight.transpose(0, 3, 1, 2).copy())
             return ones * 127, torch.zeros(len(ones)), torch.full((len(ones),), 1 / 127)
         weight, bias = self.weights[op.output.name], self.biases[op.output.name]
-        # A channel of zeros has no scale of its own; any will do.
+        source = self._scale(op.inputs[0])
+        # A channel of hardly any weights takes the scale that its bias needs to stay a number that float32 holds.
         weight_scale = (weight.detach().abs().amax(dim=(1, 2, 3)) / 127).clamp_min(1e-8)
+        if op.output.name not in self._wide:
+            weight_scale = torch.maximum(weight_scale, bias.detach().abs() / (source.detach() * _LARGEST_BIAS))
         integers = torch.clamp(rounded(weight / weight_scale[:, None, None, None]), -127, 127)
-        return integers, rounded(bias / (self._scale(op.inputs[0]) * weight_scale)), weight_scale
+        return integers, rounded(bias / (source * weight_scale)), weight_scale
 
     def _scale(self, value: Value) -> Tensor:
         fixed = self._plan.fixed(value.name)

@@ -44,21 +44,27 @@ def with_own_steps(source: Value, ops: Sequence[Op]) -> tuple[tuple[Op, ...], fr
         if isinstance(op, Add) and not is_fixed and not _is_prelu(op, makers):
             apart.add(op.output.name)
         elif isinstance(op, Concat) and not is_fixed:
-            parts = []
-            for value in op.inputs:
-                if len(consumers(ops, value)) > 1:
-                    copy = dataclasses.replace(value, name=f"{value.name}_in_{op.output.name}")
-                    rewritten.append(Requantise((value,), copy))
-                    apart.add(copy.name)
-                    value = copy
-                parts.append(value)
-            op = dataclasses.replace(op, inputs=tuple(parts))
+            copies = {
+                value: dataclasses.replace(value, name=f"{value.name}_in_{op.output.name}")
+                for value in op.inputs
+                if len(consumers(ops, value)) > 1
+            }
+            rewritten += [Requantise((value,), copy) for value, copy in copies.items()]
+            apart.update(copy.name for copy in copies.values())
+            op = dataclasses.replace(op, inputs=tuple(copies.get(value, value) for value in op.inputs))
         rewritten.append(op)
     return tuple(rewritten), frozenset(apart)
 
 
 def _is_prelu(op: Add, makers: dict[str, Op]) -> bool:
-    """Whether a sum is half of a PReLU: x and what a depthwise 1×1 convolution makes of x, exact at one step."""
+    """Whether a sum is half of a PReLU, as ``prepare`` writes it: x + relu((slope − 1) · x), exact at one step."""
     source, other = op.inputs
-    maker = makers.get(other.name)
-    return isinstance(maker, Conv2D) and maker.groups == other.channels and maker.inputs == (source,)
+    lifted = makers.get(other.name)
+    return (
+        isinstance(lifted, Conv2D)
+        and lifted.inputs == (source,)
+        and lifted.weight.shape == (source.channels, 1, 1, 1)
+        and lifted.groups == source.channels
+        and lifted.activation == "relu"
+        and not lifted.bias.any()
+    )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +62,7 @@ def write_files(
         keeps_ptq: What quantising after training gives is to be the model's int8 file.
 
     Raises:
+        LoweringError: The int8 file is to be kept, and the network has none.
         SettingError: The network has no form that a file can hold.
         ParityError: A file does not compute what its network computes.
     """
@@ -70,6 +71,7 @@ def write_files(
     with suppress(LoweringError):
         trace(plain)
         networks[FLOAT] = plain
+    with nullcontext() if keeps_ptq else suppress(LoweringError):
         networks[PTQ] = quantise(
             network, lows.evenly(_CALIBRATION), splits_sums=facts.splits_sums, own_steps=facts.own_steps
         )

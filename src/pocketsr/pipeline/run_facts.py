@@ -88,7 +88,7 @@ def read_run(folder: Path, *, begun: Path | None = None, floats_only: bool = Fal
         CheckpointError: There is no run, one that is not finished, or one without a float network.
         SettingError: Stages of both runs have one name.
     """
-    found = _read(folder) if begun is None else _joined(_read(begun), _read(folder))
+    found = _read(folder) if begun is None else _joined(begun, _read(begun), _read(folder))
     of_integers = [stage for stage in found.recipe.stages if stage.arithmetic == "integer"]
     if len(of_integers) == len(found.recipe.stages):
         raise CheckpointError(
@@ -130,17 +130,25 @@ def _without(found: _Read, names: Collection[str]) -> _Read:
     )
 
 
-def _joined(first: _Read, second: _Read) -> _Read:
-    """Return two runs as one: the first's recipe with the second's stages behind its own, at the second's scale."""
-    stages = (*first.recipe.stages, *second.recipe.stages)
-    recipe = dataclasses.replace(first.recipe, network=second.recipe.network, stages=stages)
-    last = first.results[first.recipe.stages[-1].name]
+def _joined(folder: Path, first: _Read, second: _Read) -> _Read:
+    """Return two runs as one: the first's float stages and then the second's stages, at the second's scale.
+
+    Args:
+        folder: Of the first.
+        first: What was begun with; integer stages of its own had no part in what came after.
+        second: What went on.
+    """
+    first = _without(first, {stage.name for stage in first.recipe.stages if stage.arithmetic == "integer"})
+    recipe = dataclasses.replace(
+        first.recipe, network=second.recipe.network, stages=(*first.recipe.stages, *second.recipe.stages)
+    )
+    start = first.results[first.recipe.stages[-1].name].relative_to(folder)
     return _Read(
         recipe,
         {**first.results, **second.results},
         [*first.rows, *second.rows],
         first.readings,
-        f"{first.command} -o begun && {second.command} --from begun/{last.name}",
+        f"{first.command} -o begun && {second.command} --from {Path('begun') / start}",
     )
 
 

@@ -123,8 +123,8 @@ class Stage:
         equivalent: Begin an integer stage by folding the network's skip into its convolutions (ETDS).
         split_sums: Begin an integer stage by splitting sums that only convolutions take: their parts stand side by
             side, each in steps that suit it, and the convolutions grow.
-        own_steps: In an integer stage, give sums and what stands in concatenations steps of their own: for cascades,
-            whose first features are small beside later ones.
+        own_steps: Begin an integer stage by giving sums, and what stands in concatenations, steps of their own: for
+            cascades, whose first features are small beside later ones.
         wide: Layers of an integer stage that compute with activations of 16 bits: names of convolutions as
             ``pocketsr sensitivity`` lists them, ``ends`` for the first and the last, ``all`` for all.
         losses: Terms of the loss between output and ground truth, both 0..1.
