@@ -8,7 +8,7 @@
 RUN is a folder of `pocketsr train`, or of a pipeline of `pocketsr compress`. DATA holds `train`, `benchmarks/Set5`,
 `Set14`, `BSD100` and `manifest.json`. With an integer stage its int8 file is NAME, and the last float stage's is
 NAME-float; without, NAME is the float file. --quantised makes int8 of the last float stage, after training. The folded
-float network goes to bank/NAME.safetensors. A run of integer stages alone needs --begun, the run that it went on with.
+float network goes to bank/NAME.safetensors.
 """
 
 from __future__ import annotations
@@ -42,7 +42,6 @@ def main(arguments: list[str] | None = None) -> None:
     one.add_argument("--to", choices=("wheel", "bank"), required=True)
     one.add_argument("--order", type=int, help="place among models taken where none is named; 0: only by name")
     one.add_argument("--summary", default="", help="one line for the card")
-    one.add_argument("--begun", type=Path, help="run whose float network this one went on with")
     one.add_argument("--scale", type=int, help="of a network that holds several")
     one.add_argument("--checkpoint", default="", help="name of the saved network, which several scales share")
     one.add_argument("--quantised", action="store_true", help="int8 after training, without integer stages")
@@ -95,7 +94,6 @@ def release_run(options: argparse.Namespace) -> None:
         ),
         images=options.data / "train",
         benchmarks=options.data / "benchmarks",
-        begun=options.begun,
         manifest=manifest if manifest.is_file() else None,
         on_note=print,
     )

@@ -313,30 +313,6 @@ def test_an_integer_network_has_one_scale(run: Path, checkout: Path, sets: Path,
         _released(run, checkout, sets, image_folder, scale=3)
 
 
-def test_two_runs_are_released_as_one(
-    tmp_path: Path, run: Path, checkout: Path, sets: Path, image_folder: Path
-) -> None:
-    recipe, folders = read_run(run).recipe, {}
-    again = dataclasses.replace(recipe.stages[1], name="integer-again")
-    pairs = load_training(recipe, image_folder)
-    # Integer stages of the first run had no part in the second.
-    begun = tmp_path / "begun" / "float.pt"
-    for name, stages, start in (("begun", recipe.stages, None), ("gone-on", (again,), begun)):
-        folders[name] = tmp_path / name
-        part = dataclasses.replace(recipe, name=name, stages=stages)
-        train(part, pairs, folder=folders[name], rewrites=REWRITES, start=start)
-    with pytest.raises(CheckpointError, match=r"has integer stages only; .* name the run that it began with"):
-        read_run(folders["gone-on"])
-    wanted = Wanted(name="mine-x2", style="clean", shelf=Shelf(checkout))
-    card = release(
-        folders["gone-on"], wanted, images=image_folder, benchmarks=sets, begun=folders["begun"], sets=["Set5"], limit=1
-    )
-    assert card.training.steps == {"float": 4, "integer-again": 4}
-    assert card.training.recipe == "begun"
-    assert card.training.command == "pocketsr train begun -o begun && pocketsr train gone-on --from begun/float.pt"
-    assert [file.precision for file in card.files] == ["int8", "float32"]
-
-
 def test_what_fails_leaves_nothing(run: Path, checkout: Path, sets: Path, image_folder: Path) -> None:
     shutil.rmtree(sets / "Mine")
     with pytest.raises(DataError, match="Mine not found"):

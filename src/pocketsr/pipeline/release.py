@@ -83,7 +83,6 @@ def release(
     *,
     images: Path,
     benchmarks: Path,
-    begun: Path | None = None,
     manifest: Path | None = None,
     sets: Sequence[str] = SETS,
     limit: int | None = None,
@@ -96,7 +95,6 @@ def release(
         wanted: What it is to be.
         images: Training images, to check files on and to take ranges from.
         benchmarks: Folder with the sets.
-        begun: Folder of the run whose float network this one went on with.
         manifest: List of the training images with their licences, as JSON.
         sets: Names of the sets.
         limit: Images of each set, for a quick look; None takes all.
@@ -109,7 +107,7 @@ def release(
             model of that name, or the shelf would be too large.
         DataError: A set is missing.
     """
-    facts = read_run(run, begun=begun, floats_only=wanted.quantised)
+    facts = read_run(run, floats_only=wanted.quantised)
     facts = dataclasses.replace(facts, own_steps=facts.own_steps or wanted.own_steps)
     licence = facts.recipe.data.licence
     if not licence:

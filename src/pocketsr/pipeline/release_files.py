@@ -30,7 +30,7 @@ from pocketsr.weights import CardFile
 _Pixels = npt.NDArray[np.uint8]
 
 #: Images that a file is checked on, and that ranges are taken from for PTQ.
-_CHECKED, _CALIBRATION = 4, 100
+_CHECKED, _CALIBRATION = 4, 48
 #: Figures and files of a model by what made them.
 INT8, FLOAT, PTQ = "int8", "float32", "ptq"
 

@@ -76,24 +76,20 @@ class _Read(NamedTuple):
     command: str
 
 
-def read_run(folder: Path, *, begun: Path | None = None, floats_only: bool = False) -> RunFacts:
+def read_run(folder: Path, *, floats_only: bool = False) -> RunFacts:
     """Read the folder of a run of ``pocketsr train``, or of a pipeline.
 
     Args:
         folder: Of the run.
-        begun: Of the run whose result this one went on with, where the two together made the model.
         floats_only: Leave integer stages out, finished or not: they had no part in what is made of the run.
 
     Raises:
         CheckpointError: There is no run, one that is not finished, or one without a float network.
-        SettingError: Stages of both runs have one name.
     """
-    found = _read(folder) if begun is None else _joined(begun, _read(begun), _read(folder))
+    found = _read(folder)
     of_integers = [stage for stage in found.recipe.stages if stage.arithmetic == "integer"]
     if len(of_integers) == len(found.recipe.stages):
-        raise CheckpointError(
-            f"{folder} has integer stages only; the float network is needed too: name the run that it began with"
-        )
+        raise CheckpointError(f"{folder} has integer stages only; the float network is needed too")
     found = _without(found, {stage.name for stage in of_integers}) if floats_only else found
     recipe, results = found.recipe, found.results
     if missing := [file for file in results.values() if not file.is_file()]:
@@ -127,28 +123,6 @@ def _without(found: _Read, names: Collection[str]) -> _Read:
         recipe=dataclasses.replace(found.recipe, stages=stages),
         results={name: file for name, file in found.results.items() if name not in names},
         rows=[row for row in found.rows if row["stage"] not in names],
-    )
-
-
-def _joined(folder: Path, first: _Read, second: _Read) -> _Read:
-    """Return two runs as one: the first's float stages and then the second's stages, at the second's scale.
-
-    Args:
-        folder: Of the first.
-        first: What was begun with; integer stages of its own had no part in what came after.
-        second: What went on.
-    """
-    first = _without(first, {stage.name for stage in first.recipe.stages if stage.arithmetic == "integer"})
-    recipe = dataclasses.replace(
-        first.recipe, network=second.recipe.network, stages=(*first.recipe.stages, *second.recipe.stages)
-    )
-    start = first.results[first.recipe.stages[-1].name].relative_to(folder)
-    return _Read(
-        recipe,
-        {**first.results, **second.results},
-        [*first.rows, *second.rows],
-        first.readings,
-        f"{first.command} -o begun && {second.command} --from {Path('begun') / start}",
     )
 
 
