@@ -76,6 +76,7 @@ def test_where_none_is_named_the_lowest_of_a_scale_and_style_is_taken(monkeypatc
     )  # fmt: skip
     monkeypatch.setattr(catalogue, "bundled", lambda: made)
     monkeypatch.setattr(catalogue, "bank_folder", lambda: None)
+    monkeypatch.setattr(catalogue, "bank_names", dict)
     assert {scale: entry.name for scale, entry in catalogue.defaults().items()} == {3: DEFAULT_MODEL, 4: "four"}
     assert next(iter(catalogue.defaults())) == 3  # the scale that is taken where none is asked for
     assert {scale: entry.name for scale, entry in catalogue.defaults("jpeg").items()} == {2: "jpeg-two"}
