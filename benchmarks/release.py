@@ -46,6 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
     one.add_argument("--checkpoint", default="", help="name of the saved network, which several scales share")
     one.add_argument("--quantised", action="store_true", help="int8 after training, without integer stages")
     one.add_argument("--own-steps", action="store_true", help="of int8 after training: as of `pocketsr export`")
+    one.add_argument("--without-float", action="store_true", help="no float32 file: the saved network makes it again")
     one.add_argument("--hardware", default=hardware(), help="that the run was on [default: this machine]")
     one.add_argument("--commit", default=commit(), help="of the code [default: this one]")
     one.add_argument("--command", default="", help="that makes such weights [default: told from the run]")
@@ -86,6 +87,7 @@ def release_run(options: argparse.Namespace) -> None:
             checkpoint=options.checkpoint,
             quantised=options.quantised,
             own_steps=options.own_steps,
+            without_float=options.without_float,
             commit=options.commit,
             hardware=options.hardware,
             command=options.command,

@@ -219,6 +219,15 @@ def test_a_run_of_floats_may_be_quantised_after_training(
     assert {row[0] for row in json.loads((checkout / without.curve).read_text())["rows"]} == {"float"}
 
 
+def test_the_float_file_may_be_left_out(run: Path, checkout: Path, sets: Path, image_folder: Path) -> None:
+    card = _released(run, checkout, sets, image_folder, without_float=True)
+    assert [one.precision for one in card.files] == ["int8"]
+    assert not (Shelf(checkout).folder / "mine-x2-float.tflite").exists()
+    assert all(one.float32_db is not None for one in card.scores)
+    again = judged_again(card, Shelf(checkout), benchmarks=sets, sets=("Set5", "Mine"))
+    assert again.scores == card.scores
+
+
 def test_a_pipeline_becomes_a_model_whose_stages_are_its_steps(
     run: Path, tmp_path: Path, checkout: Path, sets: Path, image_folder: Path
 ) -> None:

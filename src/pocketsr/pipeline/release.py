@@ -31,7 +31,7 @@ from pocketsr.pipeline.publish import publish
 from pocketsr.pipeline.release_files import FLOAT, INT8, PTQ, Lows, card_file, in_order, write_files
 from pocketsr.pipeline.run_facts import RunFacts, read_run, recipe_digest
 from pocketsr.train import read_checkpoint, restore
-from pocketsr.weights import Card, Style, Training, TrainingData
+from pocketsr.weights import Card, Score, Style, Training, TrainingData
 from pocketsr.weights.shelf import Shelf
 
 _Pixels = npt.NDArray[np.uint8]
@@ -54,6 +54,7 @@ class Wanted:
         checkpoint: Name of the saved network, where models of several scales share it; empty is the model's.
         quantised: Make the int8 file of the float network, after training, whatever integer stages the run has.
         own_steps: What is quantised after training has sums at steps of their own, as ``compress.own_steps`` says.
+        without_float: Leave the float32 file out, which the saved network makes again; its figures stay on the card.
         commit: Of the code.
         hardware: That the run was on.
         command: What made the weights; empty is told from the run.
@@ -70,6 +71,7 @@ class Wanted:
     checkpoint: str = ""
     quantised: bool = False
     own_steps: bool = False
+    without_float: bool = False
     commit: str = ""
     hardware: str = ""
     command: str = ""
@@ -142,8 +144,10 @@ def release(
         if wanted.quantised and PTQ in made:
             kept[INT8] = made[PTQ]
             scores = tuple(dataclasses.replace(one, int8_db=one.ptq_db) for one in scores)
+        if wanted.without_float and INT8 in kept:
+            kept.pop(FLOAT, None)
         drops = [one.drop_db for one in scores if one.drop_db is not None]
-        graph, spec = read_model(kept.get(FLOAT, next(iter(kept.values()))))
+        graph, spec = read_model(made.get(FLOAT, next(iter(kept.values()))))
         card = Card(
             name=wanted.name,
             summary=wanted.summary or f"{facts.recipe.network.name} ×{spec.scale}, trained by `{facts.recipe.name}`.",
@@ -189,7 +193,9 @@ def release(
 
 
 def judged_again(card: Card, shelf: Shelf, *, benchmarks: Path, sets: Sequence[str] = SETS) -> Card:
-    """Return a card with figures of its files as they lie there; what PTQ gave is kept, its file is not there.
+    """Return a card with figures of its files as they lie there.
+
+    What PTQ gave is kept, as is what float32 gave where its file was left out: those files are not there.
 
     Raises:
         ModelFileError: A file is missing or damaged.
@@ -204,10 +210,18 @@ def judged_again(card: Card, shelf: Shelf, *, benchmarks: Path, sets: Sequence[s
         network=card.network,
         sets=sets,
     )
-    known = {(one.data, one.protocol): one.ptq_db for one in card.scores}
-    scores = tuple(dataclasses.replace(one, ptq_db=known.get((one.data, one.protocol))) for one in scores)
+    known = {(one.data, one.protocol): one for one in card.scores}
+    scores = tuple(_with_known(one, known.get((one.data, one.protocol))) for one in scores)
     drops = [one.drop_db for one in scores if one.drop_db is not None]
     return dataclasses.replace(card, scores=scores, int8_drop_db=max(drops) if drops else None)
+
+
+def _with_known(score: Score, known: Score | None) -> Score:
+    """Return a score with what a card knew of forms that have no file."""
+    if known is None:
+        return score
+    floats = known.float32_db if score.float32_db is None else score.float32_db
+    return dataclasses.replace(score, float32_db=floats, ptq_db=known.ptq_db)
 
 
 def _options(facts: RunFacts, network: Network) -> dict[str, Any]:
