@@ -47,6 +47,8 @@ def publish(
     shelf.prepare()
     for name, file in files.items():
         _move(file, shelf.folder / f"{name}.tflite")
+    for name in {card.name, f"{card.name}-float"}.difference(files):
+        (shelf.folder / f"{name}.tflite").unlink(missing_ok=True)
     _move(checkpoint, shelf.bank / checkpoint.name)
     record = json.dumps(curve, ensure_ascii=False)
     write_text(shelf.root / card.curve, record.replace("], [", "],\n[") + "\n")
