@@ -14,6 +14,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pocketsr.cli import main
+from pocketsr.graph import Add, Requantise
+from pocketsr.graph.tflite import read_model
+from pocketsr.networks import build
+from pocketsr.networks.saved import save_network
 
 RECIPE = """
 name = "small"
@@ -142,6 +146,20 @@ def test_export_refuses_rounding_where_nothing_is_quantised(trained: Path, image
         assert done.exit_code == 2
         assert "--rounding is for files quantised here" in done.stderr
     assert not (tmp_path / "m.tflite").exists()
+
+
+@pytest.mark.parametrize(("name", "option"), [("lrsrn", "--split-sums"), ("carn-m", "--own-steps")])
+def test_export_treats_sums_as_it_is_told_to(name: str, option: str, tmp_path: Path, image_folder: Path) -> None:
+    saved, made = tmp_path / "net.safetensors", tmp_path / "int8.tflite"
+    options = {"scale": 2, **({"rep_conv": "none"} if name == "lrsrn" else {})}
+    save_network(build(name, options), saved, name=name, options=options)
+    command = ["export", str(saved), "--images", str(image_folder), "--count", "1", option]
+    refused = pocketsr(*command, "-o", str(tmp_path / "float.tflite"))
+    assert refused.exit_code != 0
+    assert f"{option} is for files quantised here" in refused.output
+    assert pocketsr(*command, "--ptq", "mse", "-o", str(made)).exit_code == 0
+    kinds = {type(op) for op in read_model(made)[0].ops}
+    assert (Add in kinds, Requantise in kinds) == ((False, False) if name == "lrsrn" else (True, True))
 
 
 def test_a_stage_of_integer_arithmetic_is_an_onnx_file_of_bytes(

@@ -8,23 +8,19 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from pocketsr.blocks import Network
-from pocketsr.cli import main
 from pocketsr.compress import IntegerNetwork, quantise
 from pocketsr.compress.arithmetic import added, restepped
 from pocketsr.compress.own_steps import with_own_steps
 from pocketsr.compress.prepare import prepared
 from pocketsr.errors import SettingError
 from pocketsr.graph import Add, Conv2D, Graph, PRelu, Quantisation, Requantise, Slice, Value, execute, receptive_field
-from pocketsr.graph.tflite import read_model
 from pocketsr.lower import trace, write_checked
 from pocketsr.networks import build
-from pocketsr.networks.saved import save_network
 from pocketsr.spec import ModelSpec
 from pocketsr.train import to_levels
 
@@ -225,16 +221,3 @@ def test_half_a_prelu_stays_exact() -> None:
 def test_16_bits_and_own_steps_exclude_each_other() -> None:
     with pytest.raises(SettingError, match="exclude each other"):
         quantise(of("carn-m"), [noise()], own_steps=True, wide=["ends"])
-
-
-def test_export_has_the_option(tmp_path: Path, image_folder: Path) -> None:
-    saved, options = tmp_path / "net.safetensors", {"scale": 2}
-    save_network(of("carn-m"), saved, name="carn-m", options=options)
-    command = ["export", str(saved), "--images", str(image_folder), "--count", "1", "--own-steps"]
-    refused = CliRunner().invoke(main, [*command, "-o", str(tmp_path / "float.tflite")])
-    assert refused.exit_code != 0
-    assert "--own-steps is for files quantised here" in refused.output
-    made = CliRunner().invoke(main, [*command, "--ptq", "mse", "-o", str(tmp_path / "own.tflite")])
-    assert made.exit_code == 0, made.output
-    graph, _ = read_model(tmp_path / "own.tflite")
-    assert any(isinstance(op, Requantise) for op in graph.ops)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 
-from pocketsr.cli import main
 from pocketsr.compress import quantise
 from pocketsr.compress.split_sums import split_sums
 from pocketsr.graph import Add, Concat, Graph, execute
-from pocketsr.graph.tflite import read_model
 from pocketsr.lower import trace
 from pocketsr.networks import build
-from pocketsr.networks.saved import save_network
 
 
 def graph_of(name: str) -> Graph:
@@ -55,24 +49,3 @@ def test_a_long_skip_loses_less_in_8_bits() -> None:
         return float(np.abs(made.astype(np.float32) + 128 - np.clip(exact, 0, 255)).mean())
 
     assert loss(splits_sums=True) < 0.8 * loss(splits_sums=False)
-
-
-def test_export_splits_where_it_is_told_to(tmp_path: Path, image_folder: Path) -> None:
-    options = {"scale": 2, "rep_conv": "none"}
-    save_network(build("lrsrn", options), tmp_path / "net.safetensors", name="lrsrn", options=options)
-    command = [
-        "export",
-        str(tmp_path / "net.safetensors"),
-        "--images",
-        str(image_folder),
-        "--count",
-        "1",
-        "--split-sums",
-    ]
-    refused = CliRunner().invoke(main, [*command, "-o", str(tmp_path / "float.tflite")])
-    assert refused.exit_code != 0
-    assert "--split-sums is for files quantised here" in refused.output
-    made = CliRunner().invoke(main, [*command, "--ptq", "mse", "-o", str(tmp_path / "split.tflite")])
-    assert made.exit_code == 0, made.output
-    graph, _ = read_model(tmp_path / "split.tflite")
-    assert not any(isinstance(op, Add) for op in graph.ops)

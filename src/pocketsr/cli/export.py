@@ -125,8 +125,8 @@ def command(
     bound = parse_size(size)
     if ptq and precision == "float32":
         raise click.UsageError("--ptq makes an int8 file; it does not go with --precision float32")
-    own = {"split_sums": splits_sums, "own_steps": own_steps}
-    for key, given in {"wide": wide, "rounding": rounding, **own}.items():
+    of_int8 = {"wide": wide, "rounding": rounding, "split_sums": splits_sums, "own_steps": own_steps}
+    for key, given in of_int8.items():
         if given and not ptq and precision != "int8":
             option = key.replace("_", "-")
             raise click.UsageError(
