@@ -3,9 +3,9 @@
     python benchmarks/train_small.py DATA             ends with exit code 1 if BSD100 is off by more than 0.05 dB
     python benchmarks/train_small.py DATA --record    writes down what came out
 
-DATA holds `train` and `benchmarks/BSD100`. All the way a model of the bank goes: images, float and integer stage, export
-with its check, judging the int8 file. One thread, so that it is the same run wherever bf16 is rounded alike. Elsewhere
-it is as another seed would be, and five seeds are 0.06 dB apart on Set5's five images, 0.03 on these hundred.
+DATA holds `train` and `benchmarks/BSD100`. All the way a model of the bank goes: images, float and integer stage,
+export with its check, judging the int8 file. One thread, so that it is the same run again on one machine; on another it
+may be as another seed would be. Five seeds are 0.06 dB apart on the five images of Set5, 0.03 on these hundred.
 """
 
 from __future__ import annotations
