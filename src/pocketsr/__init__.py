@@ -140,8 +140,9 @@ def upscale(
         scale: Output side over input side, such as 2 or 2.5; None is the model's own. Models are run until the scale
             is reached or passed, and what is past it is resized.
         style: Where no model is named, what kind is taken: ``"clean"``; ``"jpeg"`` for photos that were stored as JPEG;
-            ``"jpeg-coarse"`` where that shows, which ``"jpeg"`` finds by itself if the image tells; ``"gan"`` for
-            invented texture; ``"auto"`` or ``"photo"`` looks at the image and takes one of the first three.
+            ``"jpeg-444"`` where that kept colour at full resolution, and ``"jpeg-coarse"`` where it shows, which
+            ``"jpeg"`` finds by itself if the image tells; ``"gan"`` for invented texture; ``"auto"`` or ``"photo"``
+            looks at the image and takes one of the first four.
         tta: Give the mean over the eight orientations of the image: a little better, about ten times as slow.
         output: Image file to write; a file's transparency, metadata and colour profile go along.
         overwrite: Replace the output if it is there.

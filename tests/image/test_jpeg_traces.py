@@ -79,6 +79,21 @@ def test_a_fine_storing_leaves_the_grid_alone() -> None:
     assert find_jpeg_traces(_stored(_photo(), 95)) == JpegTraces(has_grid=True)
 
 
+@pytest.mark.parametrize("quality", [60, 75, 88, 94])
+def test_whole_colour_is_told_from_halved_by_pixels_alone(quality: int) -> None:
+    for subsampling, whole in (("4:4:4", True), ("4:2:2", False), ("4:2:0", False)):
+        stored = _stored(_photo(), quality, subsampling=subsampling)
+        for image in (stored, stored[3:, 5:-2], np.rot90(stored), stored.astype(np.uint16) * 257):
+            assert find_jpeg_traces(image).keeps_colour == whole, subsampling
+
+
+def test_where_there_is_no_colour_none_was_kept() -> None:
+    grey = _stored(_photo()[:, :, 0], 75)
+    for image in (grey, np.stack([grey] * 3, axis=2)):
+        assert find_jpeg_traces(image).has_grid
+        assert not find_jpeg_traces(image).keeps_colour
+
+
 def test_what_was_never_jpeg_has_no_traces() -> None:
     ramp = np.broadcast_to(np.linspace(0, 255, 128).astype(np.uint8), (128, 128))
     noise = np.random.default_rng(0).integers(0, 256, (100, 90, 3), np.uint8)

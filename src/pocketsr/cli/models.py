@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name", required=False)
 @click.option(
-    "--style", type=click.Choice(["clean", "jpeg", "jpeg-coarse", "gan"]), help="Only models for that kind of input."
+    "--style",
+    type=click.Choice(["clean", "jpeg", "jpeg-444", "jpeg-coarse", "gan"]),
+    help="Only models for that kind of input.",
 )
 @click.option("-s", "--scale", type=click.IntRange(min=2), help="Only models of that factor.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything the catalogue, or the card, knows as JSON.")

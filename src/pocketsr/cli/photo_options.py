@@ -51,7 +51,7 @@ _OPTIONS = (
     *_SIZE_OPTIONS,
     click.option(
         "--style",
-        type=click.Choice(["auto", "photo", "clean", "jpeg", "jpeg-coarse", "gan"]),
+        type=click.Choice(["auto", "photo", "clean", "jpeg", "jpeg-444", "jpeg-coarse", "gan"]),
         default="auto",
         help="Kind of model where none is named; auto and photo look at IN: clean or one for JPEG  [default: auto].",
     ),

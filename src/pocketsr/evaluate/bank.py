@@ -26,6 +26,7 @@ SETS = ("Set5", "Set14", "BSD100")
 _PROTOCOLS: Mapping[Style, tuple[str, ...]] = {
     "clean": ("scsrn", "abpn", "classic"),
     "jpeg": ("lrsrn", "scsrn"),
+    "jpeg-444": ("lrsrn", "scsrn"),
     "jpeg-coarse": ("lrsrn", "scsrn"),
     "gan": ("classic",),
 }
@@ -33,6 +34,7 @@ _PROTOCOLS: Mapping[Style, tuple[str, ...]] = {
 _TABLES: Mapping[Style, tuple[str, ...]] = {
     "clean": ("scsrn-table2",),
     "jpeg": ("lrsrn-table2",),
+    "jpeg-444": (),
     "jpeg-coarse": (),
     "gan": ("pcarn-table4", "f2srgan-table2"),
 }

@@ -1,8 +1,10 @@
-"""What JPEG leaves in an image: how coarsely it was quantised, from a file's tables or from pixels alone.
+"""What JPEG leaves in an image: how coarsely it was quantised, from a file's tables or from pixels alone, and whether
+its colour was kept whole.
 
     tables  ──> beside libjpeg's own ──> quality
     pixels  ──> luma ──> grid of 8×8, where high frequencies are nought more often than on any other grid
                       └─> cosine transform on that grid ──> low frequencies stand on a comb ──> its steps ──> quality
+            ──> colour ──> the same transform ──> combs, too: it has blocks of 8×8 itself, and was not halved (4:4:4)
 
 Pixels that were enlarged, shrunk or blurred after they were JPEG keep neither grid nor comb: then nothing is found.
 Knows nothing of models.
@@ -37,6 +39,11 @@ _SIDE = 8
 _COMBS = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1), (0, 3), (3, 0), (2, 2))
 #: Combs that have to be found: by chance there is one.
 _FEWEST = 3
+#: Weights of red, green and blue in the two planes of colour (JFIF), and the frequencies that are looked at in both:
+#: one comb across and one down have to be found, as colour may be halved across alone (4:2:2). Measured on 36 photos at
+#: ×2, ×3, ×4 and qualities 50 to 94: of 4:2:0 none is taken for whole, of 4:2:2 four in 756 are, of 4:4:4 92 % from 75.
+_COLOUR = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
+_ACROSS, _DOWN = ((0, 1), (0, 2)), ((1, 0), (2, 0))
 #: Values that a comb needs, the part of them that must lie beyond half its step, and how well they must fit.
 _VALUES, _BEYOND, _FIT = 24, 0.9, 0.5
 #: Qualities whose tables are tried.
@@ -80,10 +87,12 @@ class JpegTraces:
         has_grid: Whether blocks of 8×8 were coded, and lie as they did.
         quality: libjpeg's quality, 1 to 100, that the combs of their frequencies fit; None where there is none: above
             quality 91 rounding to pixels hides it.
+        keeps_colour: Whether colour was coded at full resolution (4:4:4), up to quality 96; False where there is none.
     """
 
     has_grid: bool = False
     quality: float | None = None
+    keeps_colour: bool = False
 
 
 def find_jpeg_traces(pixels: npt.NDArray[Any]) -> JpegTraces:
@@ -93,9 +102,10 @@ def find_jpeg_traces(pixels: npt.NDArray[Any]) -> JpegTraces:
         pixels: uint8 or uint16 ``(H, W)`` or ``(H, W, 3)``, RGB.
 
     >>> find_jpeg_traces(np.zeros((16, 16, 3), np.uint8))
-    JpegTraces(has_grid=False, quality=None)
+    JpegTraces(has_grid=False, quality=None, keeps_colour=False)
     """
-    tiles = _busiest(pixels)
+    squares = _busiest(pixels)
+    tiles = [_luma(square) for square in squares]
     grid = _grid(tiles[:_SEARCHED]) if tiles else None
     if grid is None:
         return JpegTraces()
@@ -103,7 +113,7 @@ def find_jpeg_traces(pixels: npt.NDArray[Any]) -> JpegTraces:
     combs = [(frequency, _comb(blocks[:, frequency[0], frequency[1]])) for frequency in _COMBS]
     factors = [step / BASE_TABLE[frequency] for frequency, step in combs if step is not None]
     quality = _quality(100 * float(np.median(factors))) if len(factors) >= _FEWEST else _by_tables(blocks)
-    return JpegTraces(has_grid=True, quality=quality)
+    return JpegTraces(has_grid=True, quality=quality, keeps_colour=_keeps_colour(squares, grid))
 
 
 def _quality(percent: float) -> float:
@@ -111,15 +121,18 @@ def _quality(percent: float) -> float:
     return (200 - percent) / 2 if percent <= 100 else 5000 / percent
 
 
-def _luma(pixels: npt.NDArray[Any]) -> _Floats:
+def _floats(pixels: npt.NDArray[Any]) -> _Floats:
+    """Return pixels as floats of 0 to 255."""
     wide = pixels.astype(np.float32)
-    if pixels.dtype == np.uint16:
-        wide /= 257
-    return wide if wide.ndim == 2 else np.asarray(wide @ np.array([0.299, 0.587, 0.114], np.float32))
+    return wide / 257 if pixels.dtype == np.uint16 else wide
+
+
+def _luma(square: _Floats) -> _Floats:
+    return square if square.ndim == 2 else np.asarray(square @ np.array([0.299, 0.587, 0.114], np.float32))
 
 
 def _busiest(pixels: npt.NDArray[Any]) -> list[_Floats]:
-    """Return the luma of squares with much detail, their corners at multiples of 8, busiest first.
+    """Return squares with much detail, their corners at multiples of 8, busiest first.
 
     Out of squares that are spread evenly over the image: a large one is not looked at whole.
     """
@@ -128,11 +141,11 @@ def _busiest(pixels: npt.NDArray[Any]) -> list[_Floats]:
         return []
     side = min(_TILE, height // _SIDE * _SIDE, width // _SIDE * _SIDE)
     down, across = (_spread(length, side) for length in (height, width))
-    tiles = [_luma(pixels[top : top + side, left : left + side]) for top in down for left in across]
+    squares = [_floats(pixels[top : top + side, left : left + side]) for top in down for left in across]
     # Clipped, so that a few hard edges do not count for more than texture everywhere.
-    detail = [float(np.minimum(np.abs(np.diff(tile, axis=1)), 16).mean()) for tile in tiles]
-    order = sorted(range(len(tiles)), key=lambda index: -detail[index])
-    return [tiles[index] for index in order[:_TILES]]
+    detail = [float(np.minimum(np.abs(np.diff(_luma(square), axis=1)), 16).mean()) for square in squares]
+    order = sorted(range(len(squares)), key=lambda index: -detail[index])
+    return [squares[index] for index in order[:_TILES]]
 
 
 def _spread(length: int, side: int) -> list[int]:
@@ -166,6 +179,25 @@ def _is_inside(tile: _Floats, down: int, across: int) -> npt.NDArray[np.bool_]:
     cut = tile[down : down + rows * _SIDE, across : across + columns * _SIDE]
     is_inside = (cut > _BLACK) & (cut < _WHITE)
     return np.asarray(is_inside.reshape(rows, _SIDE, columns, _SIDE).all(axis=(1, 3)).ravel())
+
+
+def _keeps_colour(squares: Sequence[_Floats], grid: tuple[int, int]) -> bool:
+    """Whether colour stands on combs of its own on the grid of luma: halved, its blocks are of 16×16 and smoothed."""
+    squares = [square for square in squares if square.ndim == 3]
+    if not squares:
+        return False
+    # A block that was clipped in one channel leaves the combs.
+    is_inside = [_is_inside(one.min(axis=2), *grid) & _is_inside(one.max(axis=2), *grid) for one in squares]
+    blocks = [
+        np.concatenate(
+            [_transformed(one @ weights, *grid)[inside] for one, inside in zip(squares, is_inside, strict=True)]
+        )
+        for weights in _COLOUR
+    ]
+    return all(
+        any(_comb(plane[:, down, across]) is not None for plane in blocks for down, across in frequencies)
+        for frequencies in (_ACROSS, _DOWN)
+    )
 
 
 def _grid(tiles: Sequence[_Floats]) -> tuple[int, int] | None:

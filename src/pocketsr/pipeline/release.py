@@ -265,6 +265,10 @@ _USES: Mapping[Style, tuple[str, ...]] = {
         "Enlarging photos as cameras and phones write them, JPEG of quality 80 and better: faint ringing is not "
         "enlarged, and colour that was kept at half the resolution is brought back to edges.",
     ),
+    "jpeg-444": (
+        "Enlarging photos as editors write them, JPEG of quality 60 to 95 with colour at full resolution (4:4:4): "
+        "faint ringing is not enlarged.",
+    ),
     "jpeg-coarse": (
         "Enlarging photos that were stored as JPEG of quality 20 to 80: blocks and ringing are not enlarged with them.",
     ),
@@ -279,6 +283,10 @@ _FAILURES: Mapping[Style, tuple[str, ...]] = {
     "jpeg": (
         "Fine texture of clean inputs is taken for JPEG's faults and smoothed.",
         "Of quality below 80 blocks remain; noise stays.",
+    ),
+    "jpeg-444": (
+        "Fine texture of clean inputs is taken for JPEG's faults and smoothed.",
+        "Colour that was kept at half the resolution stays smeared; of quality below 60 blocks remain; noise stays.",
     ),
     "jpeg-coarse": (
         "Fine texture of better inputs is taken for JPEG's faults and smoothed.",

@@ -32,7 +32,7 @@ def open_models(
         model: Name or path of the only one; None takes the catalogue's.
         target: The size asked for: a whole scale that models have needs those only, another may need several, and None
             is the default model's scale.
-        style: What the photos may want: ``auto`` and ``photo`` open models for clean ones and both for JPEG. None is
+        style: What the photos may want: ``auto`` and ``photo`` open models for clean ones and those for JPEG. None is
             for those who choose nothing: models for clean ones, and of its scale the default model.
         backend: As ``Upscaler``.
         threads: As ``Upscaler``.
@@ -97,5 +97,5 @@ def _styles(asked: StyleChoice | None) -> tuple[Style, ...]:
         return ("clean",)
     check_style(asked)
     if asked == "auto" or asked == "photo":
-        return ("clean", "jpeg", "jpeg-coarse")
-    return ("jpeg", "jpeg-coarse", "clean") if asked == "jpeg" else (asked, "clean")
+        return ("clean", "jpeg", "jpeg-444", "jpeg-coarse")
+    return ("jpeg", "jpeg-444", "jpeg-coarse", "clean") if asked == "jpeg" else (asked, "clean")

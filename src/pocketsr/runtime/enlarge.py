@@ -164,7 +164,7 @@ class Enlarger:
 
 def _near(style: Style) -> tuple[Style, ...]:
     """Return a style and what takes its place where it has no model."""
-    return ("jpeg-coarse", "jpeg") if style == "jpeg-coarse" else (style,)
+    return (style, "jpeg") if style in ("jpeg-444", "jpeg-coarse") else (style,)
 
 
 def network_strips(upscaler: Upscaler, image: _Pixels, *, on_progress: Progress | None = None) -> _Strips:

@@ -151,7 +151,7 @@ class Card:
         options: The keyword options that make it.
         scale: Output height over input height.
         channels: 3 knows colour, 1 luma only.
-        style: What input it is for: ``"clean"``, ``"jpeg"``, ``"jpeg-coarse"`` or ``"gan"``.
+        style: What input it is for: ``"clean"``, ``"jpeg"``, ``"jpeg-444"``, ``"jpeg-coarse"`` or ``"gan"``.
         parameters: Of the folded network.
         gmacs_720p: Multiplications by weights for an output of 1280×720, in 10⁹; None where they cannot be counted.
         receptive_field: Low-resolution pixels to each side; None looks at the whole image.

@@ -13,6 +13,7 @@ from pocketsr.weights.card import Card, Score, head
 _INPUTS = {
     "clean": "images without compression faults",
     "jpeg": "photos that are JPEG of good quality",
+    "jpeg-444": "photos that are JPEG of good quality, colour at full resolution (4:4:4)",
     "jpeg-coarse": "photos that were stored as JPEG so coarsely that it shows",
     "gan": "images that should look sharp, texture invented",
 }

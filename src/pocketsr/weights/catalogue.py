@@ -22,7 +22,7 @@ from pocketsr.spec import Precision
 
 #: What kind of input a model is for: without compression faults; JPEG of good quality; JPEG whose blocks show; to look
 #: sharp, texture invented.
-Style = Literal["clean", "jpeg", "jpeg-coarse", "gan"]
+Style = Literal["clean", "jpeg", "jpeg-444", "jpeg-coarse", "gan"]
 STYLES: tuple[Style, ...] = get_args(Style)
 
 #: What ``load`` opens where no model is named, and whose scale is taken where none is.

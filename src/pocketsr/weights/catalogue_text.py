@@ -24,7 +24,7 @@ _KEYS = """#
 #   file        beside this file
 #   network     name in the list of networks
 #   scale       output height over input height
-#   style       what input it is for: "clean", "jpeg", "jpeg-coarse" or "gan"
+#   style       what input it is for: "clean", "jpeg", "jpeg-444", "jpeg-coarse" or "gan"
 #   order       where no model is named, the lowest of a scale and style is taken; 0 never (but luma by video)
 #   channels    3 knows colour, 1 luma only
 #   precision   "int8" or "float32"
