@@ -24,28 +24,30 @@ from PIL import Image
 from pocketsr.evaluate import psnr
 from pocketsr.image import Photo, crop_to_multiple, downscale, list_images, read_image
 from pocketsr.runtime import Upscaler
-from pocketsr.runtime.style import COARSE_QUALITY, HALVED_QUALITY, JPEG_QUALITY, find_evidence, style_for
+from pocketsr.runtime.photo import network_input
+from pocketsr.runtime.style import LIMITS, find_evidence, style_for
 from pocketsr.weights import Style, defaults
 
 LOST_DB, GAINED_DB, COARSE = 0.02, 0.3, 75
 PAGE = record.ROOT / "docs" / "results" / "default-choice.md"
 #: What is chosen from; the first is the plain model.
-KINDS: tuple[Style, ...] = ("clean", "jpeg", "jpeg-coarse")
+KINDS: tuple[Style, ...] = ("clean", "jpeg", "jpeg-444", "jpeg-coarse")
 
 
 class Storing(NamedTuple):
-    """JPEG of a quality, with colour at half the resolution (4:2:0) or whole (4:4:4)."""
+    """JPEG of a quality, with colour at half the resolution (4:2:0) or whole (4:4:4), or without any."""
 
     quality: int
-    subsampling: str = "4:2:0"
+    colour: str = "4:2:0"
 
     def __str__(self) -> str:
-        return f"JPEG {self.quality}" + ("" if self.subsampling == "4:2:0" else f", {self.subsampling}")
+        return f"JPEG {self.quality}" + ("" if self.colour == "4:2:0" else f", {self.colour}")
 
 
 STORINGS = (
     *map(Storing, (20, 30, 50, 70, 75, 78, 81, 85, 90, 95, 100)),
-    *(Storing(quality, "4:4:4") for quality in (75, 85, 90, 95)),
+    *(Storing(quality, "4:4:4") for quality in (30, 40, 50, 75, 85, 90, 92, 95)),
+    *(Storing(quality, "grey") for quality in (50, 75, 90, 95)),
 )
 
 
@@ -53,9 +55,9 @@ def main(data: Path) -> int:
     scales = sorted(set.intersection(*(set(defaults(kind)) for kind in KINDS)))
     rows = [row for scale in scales for row in at_scale(data, scale)]
     if not rows:
-        raise SystemExit("error: the catalogue has no scale with a model for clean images and two for JPEG")
+        raise SystemExit("error: the catalogue has no scale with a model for clean images and three for JPEG")
     broken = [*faults(rows)]
-    limits = {"coarse": COARSE_QUALITY, "jpeg": JPEG_QUALITY, "halved": HALVED_QUALITY}
+    limits = {colour: found._asdict() for colour, found in LIMITS.items()}
     results = {"limits": limits, "images": rows[0]["images"], "rows": rows, "broken": broken}
     print(record.write("default_choice", results))
     print(page(results))
@@ -71,7 +73,9 @@ def at_scale(data: Path, scale: int) -> list[dict[str, Any]]:
         low = downscale(truth, scale)
         for storing in (None, *STORINGS):
             photo = Photo(low) if storing is None else read_image(stored(low, storing))
-            made = {kind: psnr(model(photo.pixels), truth) for kind, model in models.items()}
+            given = network_input(photo)
+            aim = truth if given.ndim == 3 else grey(truth)
+            made: dict[str, float] = {kind: psnr(model(given), aim) for kind, model in models.items()}
             ways = {"file": photo, "pixels": Photo(photo.pixels)}
             chosen = {way: style_for(find_evidence(one))[0] for way, one in ways.items()}
             found.setdefault(storing, []).append({"name": file.name, **made, **chosen})
@@ -95,8 +99,15 @@ def row_of(
 
 def stored(image: np.ndarray, storing: Storing) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", **storing._asdict())
+    if storing.colour == "grey":
+        Image.fromarray(grey(image)).save(file, "JPEG", quality=storing.quality)
+    else:
+        Image.fromarray(image).save(file, "JPEG", quality=storing.quality, subsampling=storing.colour)
     return file.getvalue()
+
+
+def grey(image: np.ndarray) -> np.ndarray:
+    return np.array(Image.fromarray(image).convert("L"))
 
 
 def faults(rows: list[dict[str, Any]]) -> list[str]:
@@ -122,21 +133,23 @@ def page(results: dict[str, Any]) -> str:
         f"{results['images']} images kept apart from training, shrunk by MATLAB's bicubic, then stored, colour at half "
         "the resolution where nothing else is said; mean PSNR, RGB, no border.",
         "",
-        f"The model for coarse JPEG is taken of quality {limits['coarse']:.0f} and below, and of pixels that show such "
-        f"a quality; the one for JPEG of files of quality {limits['jpeg']:.0f} and below, up to "
-        f"{limits['halved']:.0f} where they have colour at half the resolution, and of pixels that show any quality. "
-        "*Taken* is how many got the one for JPEG and the one for coarse JPEG.",
+        "Of files with colour at half the resolution, the model for coarse JPEG is taken up to quality {:.0f} and that "
+        "for JPEG up to {:.0f}; of those with whole colour (4:4:4), the one up to {:.0f} and that for 4:4:4 up to "
+        "{:.0f}; of grey ones, the one up to {:.0f} and that for JPEG up to {:.0f}. By pixels, of the quality and the "
+        "colour that they show. *Taken* is how many got the one for JPEG, for 4:4:4, and for coarse JPEG.".format(
+            *(limits[colour][key] for colour in ("halved", "whole", "none") for key in ("coarse", "good"))
+        ),
     ]
     for scale in dict.fromkeys(row["scale"] for row in results["rows"]):
         rows = [row for row in results["rows"] if row["scale"] == scale]
-        plain, jpeg, coarse = rows[0]["models"].values()
+        plain, *others = rows[0]["models"].values()
         lines += [
             "",
-            f"## ×{scale}: {plain}, {jpeg}, {coarse}",
+            f"## ×{scale}: {', '.join((plain, *others))}",
             "",
-            f"| stored | {plain} dB | {jpeg} | {coarse} | chosen by file: gain | worst image | taken "
+            f"| stored | {plain} dB | {' | '.join(others)} | chosen by file: gain | worst image | taken "
             "| chosen by pixels: gain | worst image | taken |",
-            "|---|---|---|---|---|---|---|---|---|---|",
+            "|---" * (len(others) + 8) + "|",
         ]
         lines += [line(row) for row in rows]
     broken = results["broken"]

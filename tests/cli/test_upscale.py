@@ -419,4 +419,4 @@ def test_tta_takes_the_mean_over_orientations(photo: Path, model: Path) -> None:
 def test_a_style_that_there_is_not_is_wrong_usage(photo: Path) -> None:
     done = CliRunner().invoke(main, ["upscale", str(photo), "--style", "anime"])
     assert done.exit_code == 2
-    assert "'auto', 'photo', 'clean', 'jpeg', 'jpeg-coarse', 'gan'" in done.stderr
+    assert "'auto', 'photo', 'clean', 'jpeg', 'jpeg-444', 'jpeg-coarse', 'gan'" in done.stderr

@@ -16,16 +16,24 @@ from pocketsr.runtime import Target, Upscaler
 from pocketsr.runtime.chosen import choose_names, open_models
 from pocketsr.runtime.enlarge import Enlarger
 from pocketsr.runtime.photo import PhotoSettings, upscale_file
-from pocketsr.runtime.style import COARSE_QUALITY, JPEG_QUALITY, Evidence, choose_style, find_evidence, style_for
+from pocketsr.runtime.style import LIMITS, Evidence, choose_style, find_evidence, style_for
 from pocketsr.weights import DEFAULT_MODEL, Style, catalogue
 from pocketsr.weights.catalogue import Entry
 from sample_models import InMemory
 from sample_photographs import photograph
 
+HALVED, WHOLE, NONE = (LIMITS[colour] for colour in ("halved", "whole", "none"))
+
 
 def _pixels() -> np.ndarray:
     image = np.clip(np.rint(photograph(96, 128)), 0, 255).astype(np.uint8)
     return np.stack([image, image[::-1], image], axis=2)
+
+
+def _grey_jpeg(quality: int, mode: str) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(_pixels()[:, :, 0]).convert(mode).save(file, "JPEG", quality=quality)
+    return file.getvalue()
 
 
 def _jpeg(quality: int, subsampling: str = "4:2:0") -> bytes:
@@ -34,20 +42,40 @@ def _jpeg(quality: int, subsampling: str = "4:2:0") -> bytes:
     return file.getvalue()
 
 
+def _halved(quality: float, **more: float) -> Evidence:
+    return Evidence(file_quality=quality, halves_colour=True, **more)  # type: ignore[arg-type]
+
+
+def _whole(quality: float, **more: float) -> Evidence:
+    return Evidence(file_quality=quality, **more)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("evidence", "style", "words"),
     [
         (Evidence(), "clean", "no sign of JPEG"),
-        (Evidence(file_quality=COARSE_QUALITY), "jpeg-coarse", "file is JPEG of quality"),
-        (Evidence(file_quality=JPEG_QUALITY), "jpeg", "file is JPEG of quality"),
-        (Evidence(file_quality=98), "clean", "quality 98, which is as good as none"),
-        (Evidence(file_quality=98, halves_colour=True), "jpeg", "quality 98, its colour at half the resolution"),
-        (Evidence(file_quality=98, pixel_quality=50, has_grid=True), "jpeg-coarse", "once JPEG of quality 50"),
-        (Evidence(file_quality=99, halves_colour=True), "clean", "as good as none"),
-        (Evidence(file_quality=98, pixel_quality=83, has_grid=True), "jpeg", "once JPEG of quality 83"),
-        (Evidence(file_quality=88, pixel_quality=88, has_grid=True), "clean", "quality 88, which is as good as none"),
-        (Evidence(pixel_quality=88, has_grid=True), "jpeg", "once JPEG of quality 88"),
         (Evidence(has_grid=True), "clean", "as good as none"),
+        (_halved(HALVED.coarse), "jpeg-coarse", "file is JPEG of quality"),
+        (_halved(HALVED.coarse + 1), "jpeg", "its colour at half the resolution"),
+        (_halved(HALVED.good), "jpeg", "its colour at half the resolution"),
+        (_halved(HALVED.good + 1), "clean", "as good as none"),
+        (_whole(WHOLE.coarse), "jpeg-coarse", "file is JPEG of quality"),
+        (_whole(WHOLE.coarse + 1), "jpeg-444", "its colour whole"),
+        (_whole(WHOLE.good), "jpeg-444", "its colour whole"),
+        (_whole(WHOLE.good + 1), "clean", "as good as none"),
+        (_whole(NONE.good, is_grey=True), "jpeg", "without colour"),
+        (_halved(NONE.good + 1, is_grey=True), "clean", "as good as none"),
+        # Pixels without a file that says anything.
+        (Evidence(pixel_quality=50, has_grid=True), "jpeg-coarse", "once JPEG of quality 50"),
+        (Evidence(pixel_quality=88, has_grid=True), "jpeg", "once JPEG of quality 88, its colour at half"),
+        (Evidence(pixel_quality=88, is_grey=True), "jpeg", "once JPEG of quality 88, without colour"),
+        (Evidence(pixel_quality=88, pixels_keep_colour=True), "jpeg-444", "once JPEG of quality 88, its colour whole"),
+        # Pixels of a storing before the file's, and of the file's own, where colour that is not seen says nothing.
+        (_whole(98, pixel_quality=50), "jpeg-coarse", "once JPEG of quality 50"),
+        (_whole(98, pixel_quality=83), "jpeg", "once JPEG of quality 83"),
+        (_whole(98, pixel_quality=83, pixels_keep_colour=True), "jpeg-444", "once JPEG of quality 83"),
+        (_halved(97, pixel_quality=83, pixels_keep_colour=True), "jpeg", "once JPEG of quality 83"),
+        (_whole(88, pixel_quality=86), "jpeg-444", "file is JPEG of quality 88"),
     ],
 )
 def test_the_style_follows_from_the_evidence(evidence: Evidence, style: str, words: str) -> None:
@@ -56,23 +84,40 @@ def test_the_style_follows_from_the_evidence(evidence: Evidence, style: str, wor
     assert words in why
 
 
-def test_tables_of_the_last_coarse_quality_settle_it_without_a_look_at_pixels() -> None:
-    photo = read_image(_jpeg(int(COARSE_QUALITY)))
-    evidence = find_evidence(photo)
+@pytest.mark.parametrize(("quality", "subsampling"), [(HALVED.coarse, "4:2:0"), (WHOLE.coarse, "4:4:4")])
+def test_tables_of_the_last_coarse_quality_settle_it_without_a_look_at_pixels(quality: float, subsampling: str) -> None:
+    evidence = find_evidence(read_image(_jpeg(int(quality), subsampling)))
     assert (evidence.pixel_quality, evidence.has_grid) == (None, False)
     assert style_for(evidence)[0] == "jpeg-coarse"
 
 
-@pytest.mark.parametrize("quality", [int(COARSE_QUALITY), int(JPEG_QUALITY)])
+@pytest.mark.parametrize("quality", [int(WHOLE.coarse), int(WHOLE.good)])
 def test_what_tables_of_whole_numbers_are_rounded_by_does_not_count(quality: int) -> None:
     found = read_image(_jpeg(quality, "4:4:4")).jpeg_quality
-    style, better = (style_for(Evidence(file_quality=one))[0] for one in (found, quality + 1))
-    assert style == style_for(Evidence(file_quality=quality))[0] != better
+    assert found is not None
+    style, better = (style_for(_whole(one))[0] for one in (found, quality + 1))
+    assert style == style_for(_whole(quality))[0] != better
 
 
 @pytest.mark.parametrize(("subsampling", "style"), [("4:2:0", "jpeg"), ("4:2:2", "jpeg"), ("4:4:4", "clean")])
 def test_a_file_of_high_quality_is_for_jpeg_where_its_colour_was_halved(subsampling: str, style: str) -> None:
     assert choose_style(read_image(_jpeg(96, subsampling)), "auto")[0] == style
+
+
+@pytest.mark.parametrize(("subsampling", "style"), [("4:2:0", "jpeg"), ("4:4:4", "jpeg-444")])
+def test_how_colour_was_kept_is_seen_in_the_file_and_in_its_pixels(subsampling: str, style: str) -> None:
+    photo = read_image(_jpeg(85, subsampling))
+    assert choose_style(photo, "auto")[0] == style
+    assert choose_style(Photo(photo.pixels), "auto")[0] == style
+    assert choose_style(photo, "jpeg")[0] == style
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_grey_is_not_taken_for_whole_colour_nor_for_halved(mode: str) -> None:
+    for quality, style in ((int(NONE.good), "jpeg"), (int(NONE.good) + 4, "clean")):
+        photo = read_image(_grey_jpeg(quality, mode))
+        assert find_evidence(photo).file_colour == "none"
+        assert choose_style(photo, "auto")[0] == style
 
 
 def test_evidence_is_found_in_files_and_in_pixels() -> None:
@@ -87,7 +132,7 @@ def test_evidence_is_found_in_files_and_in_pixels() -> None:
 def test_a_style_that_is_asked_for_is_taken_without_a_look() -> None:
     assert choose_style(read_image(_jpeg(50)), "clean")[0] == "clean"
     assert choose_style(read_image(_jpeg(95)), "jpeg-coarse")[0] == "jpeg-coarse"
-    with pytest.raises(SettingError, match="one of auto, photo, clean, jpeg, jpeg-coarse, gan, not 'anime'"):
+    with pytest.raises(SettingError, match="one of auto, photo, clean, jpeg, jpeg-444, jpeg-coarse, gan, not 'anime'"):
         choose_style(Photo(_pixels()), "anime")  # type: ignore[arg-type]
 
 
@@ -118,7 +163,8 @@ def test_only_the_first_model_in_a_row_is_for_jpeg() -> None:
     assert _chain(models, 3, "jpeg") == [(2, "jpeg"), (2, "clean")]
     assert _chain([*models, _model(3, "jpeg")], 3, "jpeg") == [(3, "jpeg")]
     assert _chain(models[:2], 3, "jpeg") == [(3, "clean")]  # there is none
-    assert _chain(models, 2, "jpeg-coarse") == [(2, "jpeg")]  # there is none, but one that comes near
+    for style in ("jpeg-coarse", "jpeg-444"):
+        assert _chain(models, 2, style) == [(2, "jpeg")]  # there is none, but one that comes near
     assert _chain([*models, _model(2, "jpeg-coarse")], 2, "jpeg-coarse") == [(2, "jpeg-coarse")]
 
 
@@ -186,14 +232,19 @@ def catalogue_of(monkeypatch: pytest.MonkeyPatch):
 
 def test_models_are_opened_for_what_photos_may_want(catalogue_of) -> None:
     catalogue_of(
-        (DEFAULT_MODEL, 3, "clean"), ("c2", 2, "clean"), ("j3", 3, "jpeg"), ("j2", 2, "jpeg"), ("b2", 2, "jpeg-coarse")
+        (DEFAULT_MODEL, 3, "clean"),
+        ("c2", 2, "clean"),
+        ("j3", 3, "jpeg"),
+        ("j2", 2, "jpeg"),
+        ("b2", 2, "jpeg-coarse"),
+        ("w2", 2, "jpeg-444"),
     )
-    assert choose_names(None, "auto") == (DEFAULT_MODEL, "c2", "j3", "j2", "b2")
-    assert choose_names(Target(scale=2), "photo") == ("c2", "j2", "b2")
+    assert choose_names(None, "auto") == (DEFAULT_MODEL, "c2", "j3", "j2", "w2", "b2")
+    assert choose_names(Target(scale=2), "photo") == ("c2", "j2", "w2", "b2")
     assert choose_names(Target(scale=2), "clean") == ("c2",)
-    assert choose_names(Target(scale=2), "jpeg") == ("j2", "b2", "c2")
+    assert choose_names(Target(scale=2), "jpeg") == ("j2", "w2", "b2", "c2")
     assert choose_names(Target(scale=2), "jpeg-coarse") == ("b2", "c2")
-    assert set(choose_names(Target(width=500), "auto")) == {DEFAULT_MODEL, "c2", "j3", "j2", "b2"}
+    assert set(choose_names(Target(width=500), "auto")) == {DEFAULT_MODEL, "c2", "j3", "j2", "w2", "b2"}
     assert choose_names(None, None) == (DEFAULT_MODEL,)  # video asks for no style
     assert choose_names(Target(scale=2), None) == ("c2",)
     with pytest.raises(UnknownNameError, match="no model of the catalogue is for style 'gan'; name one"):

@@ -130,7 +130,7 @@ def test_without_the_bank_the_error_says_where_its_models_are_to_be_had(
 def test_an_unknown_style_is_refused(tmp_path: Path) -> None:
     path = _catalogue(tmp_path, "a-x2")
     path.write_text(path.read_text().replace('precision = "int8"', 'precision = "int8"\nstyle = "anime"'))
-    with pytest.raises(ModelFileError, match="style 'anime'; known: clean, jpeg, jpeg-coarse, gan"):
+    with pytest.raises(ModelFileError, match="style 'anime'; known: clean, jpeg, jpeg-444, jpeg-coarse, gan"):
         read_catalogue(path)
 
 

@@ -8,7 +8,7 @@ from pocketsr.image.frames import Frames, has_several, read_frames, write_frames
 from pocketsr.image.jpeg_traces import JpegTraces, find_jpeg_traces
 from pocketsr.image.layout import find_layout, has_part, match_files
 from pocketsr.image.luma import enlarge_by_luma
-from pocketsr.image.photo import Photo
+from pocketsr.image.photo import Photo, channels_agree
 from pocketsr.image.reading import DEFAULT_MAX_PIXELS, list_images, photo_from_pillow, read_image
 from pocketsr.image.resize import crop_to_multiple, downscale, resize_bicubic
 from pocketsr.image.resizing_strips import resize_strips
@@ -23,6 +23,7 @@ __all__ = [
     "Photo",
     "Strip",
     "bleed_colour",
+    "channels_agree",
     "check_degradation",
     "check_fits",
     "crop_to_multiple",

@@ -124,7 +124,7 @@ def _quality(percent: float) -> float:
 def _floats(pixels: npt.NDArray[Any]) -> _Floats:
     """Return pixels as floats of 0 to 255."""
     wide = pixels.astype(np.float32)
-    return wide / 257 if pixels.dtype == np.uint16 else wide
+    return wide / np.float32(257) if pixels.dtype == np.uint16 else wide
 
 
 def _luma(square: _Floats) -> _Floats:

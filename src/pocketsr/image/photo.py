@@ -73,6 +73,16 @@ class Photo:
         return int(self.pixels.shape[1])
 
 
+def channels_agree(pixels: npt.NDArray[Any]) -> bool:
+    """Whether an image ``(H, W, 3)`` is grey, though it is kept as RGB.
+
+    >>> channels_agree(np.full((2, 2, 3), 7, np.uint8))
+    True
+    """
+    few = pixels[::16, ::16]  # settles it for nearly every image of colour, without a copy of a large one
+    return all(np.array_equal(part[:, :, 0], part[:, :, other]) for part in (few, pixels) for other in (1, 2))
+
+
 def check_pixels(pixels: npt.NDArray[Any], alpha: npt.NDArray[Any] | None) -> None:
     """Refuse pixels that are not uint8 or uint16 ``(H, W, 3)`` with at least one pixel, and alpha that does not fit.
 

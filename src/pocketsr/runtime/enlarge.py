@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pocketsr.errors import SettingError
-from pocketsr.image import Photo, Strip, bleed_colour, resize_strips
+from pocketsr.image import Photo, Strip, bleed_colour, channels_agree, resize_strips
 from pocketsr.runtime.alpha import alpha_strips
 from pocketsr.runtime.deep import deep_strips
 from pocketsr.runtime.faithful import faithful_strips
@@ -177,9 +177,7 @@ def network_strips(upscaler: Upscaler, image: _Pixels, *, on_progress: Progress 
 def network_input(photo: Photo, pixels: _Pixels | None = None) -> _Pixels:
     """Return what an upscaler takes of a photo: ``(H, W, 3)``, or ``(H, W)`` where all is grey, to get no tint."""
     pixels = photo.pixels if pixels is None else pixels
-    red, green, blue = (pixels[:, :, channel] for channel in range(3))
-    is_grey = photo.is_grey or (np.array_equal(red, green) and np.array_equal(red, blue))
-    return red if is_grey else pixels
+    return pixels[:, :, 0] if photo.is_grey or channels_agree(pixels) else pixels
 
 
 class _Rows:

@@ -8,20 +8,40 @@ Both steps are pure. Knows nothing of models.
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, get_args
 
 from pocketsr.errors import SettingError
-from pocketsr.image import Photo, find_jpeg_traces
+from pocketsr.image import Photo, channels_agree, find_jpeg_traces
 from pocketsr.weights import Style
 
 #: What a user may ask for. ``auto`` and ``photo`` look at the photo, and never take a model that invents texture.
 StyleChoice = Literal["auto", "photo", "clean", "jpeg", "jpeg-444", "jpeg-coarse", "gan"]
 STYLE_CHOICES: tuple[StyleChoice, ...] = get_args(StyleChoice)
 
-#: Of this quality and below, a photo goes through the model for JPEG whose blocks show, where its colour was kept at
-#: less resolution, and where it was kept whole; of this and below through the other one for such files, in the same
-#: order. Measured (benchmarks/default_choice.py).
-COARSE_QUALITY, COARSE_444_QUALITY, JPEG_QUALITY, JPEG_444_QUALITY = 72.0, 50.0, 98.0, 92.0
+#: How JPEG kept colour: at less resolution than brightness, as most do; whole; or there was none to keep.
+Colour = Literal["halved", "whole", "none"]
+
+
+class Limits(NamedTuple):
+    """Up to which quality the model for JPEG whose blocks show is taken, and above it ``style`` up to which."""
+
+    coarse: float
+    good: float
+    style: Style
+
+
+#: Measured (benchmarks/default_choice.py).
+LIMITS: Mapping[Colour, Limits] = {
+    "halved": Limits(72, 98, "jpeg"),
+    "whole": Limits(36, 91, "jpeg-444"),
+    "none": Limits(72, 91, "jpeg"),
+}
+_COLOUR_WORDS: Mapping[Colour, str] = {
+    "halved": ", its colour at half the resolution",
+    "whole": ", its colour whole",
+    "none": ", without colour",
+}
 #: What pixels must show less quality by than their file's tables say, to have been stored before.
 _APART = 5
 
@@ -32,17 +52,29 @@ class Evidence:
 
     Attributes:
         file_quality: libjpeg's quality of its file; None where that is no JPEG.
-        halves_colour: Whether its file is a JPEG that keeps colour at less resolution than brightness, as most do.
-        pixel_quality: That which its pixels show, of this storing or one before; None where they show none.
+        halves_colour: Whether its file is a JPEG that keeps colour at less resolution than brightness.
+        is_grey: Whether it has no colour at all.
+        pixel_quality: The quality that its pixels show, of this storing or one before; None where they show none.
         pixels_keep_colour: Whether they show that colour was kept whole; False where they show nothing of it.
         has_grid: Whether they show blocks at all.
     """
 
     file_quality: float | None = None
     halves_colour: bool = False
+    is_grey: bool = False
     pixel_quality: float | None = None
     pixels_keep_colour: bool = False
     has_grid: bool = False
+
+    @property
+    def file_colour(self) -> Colour:
+        """How the file keeps colour."""
+        return "none" if self.is_grey else "halved" if self.halves_colour else "whole"
+
+    @property
+    def pixel_colour(self) -> Colour:
+        """How the storing that pixels show kept it: halved where nothing is seen of it, or the file halved it since."""
+        return "halved" if self.file_colour == "whole" and not self.pixels_keep_colour else self.file_colour
 
 
 def find_evidence(photo: Photo) -> Evidence:
@@ -50,15 +82,16 @@ def find_evidence(photo: Photo) -> Evidence:
 
     A file of high quality may hold pixels that were stored coarsely before.
     """
-    of_file = Evidence(file_quality=photo.jpeg_quality, halves_colour=photo.jpeg_halves_colour)
-    if photo.jpeg_quality is not None and _style_of(photo.jpeg_quality, of_file.halves_colour) == "jpeg-coarse":
-        return of_file
+    found = Evidence(
+        file_quality=photo.jpeg_quality,
+        halves_colour=photo.jpeg_halves_colour,
+        is_grey=photo.is_grey or channels_agree(photo.pixels),
+    )
+    if found.file_quality is not None and _style_of(found.file_quality, found.file_colour) == "jpeg-coarse":
+        return found
     traces = find_jpeg_traces(photo.pixels)
     return dataclasses.replace(
-        of_file,
-        pixel_quality=traces.quality,
-        pixels_keep_colour=traces.keeps_colour,
-        has_grid=traces.has_grid,
+        found, pixel_quality=traces.quality, pixels_keep_colour=traces.keeps_colour, has_grid=traces.has_grid
     )
 
 
@@ -66,7 +99,7 @@ def style_for(evidence: Evidence) -> tuple[Style, str]:
     """Return what kind of model suits, and why: of a storing before the file's, if its pixels show one, or of its own.
 
     >>> style_for(Evidence(file_quality=60, halves_colour=True))
-    ('jpeg-coarse', 'its file is JPEG of quality 60, its colour at half the resolution')
+    ('jpeg-coarse', 'its file is JPEG of quality 60')
     >>> style_for(Evidence(file_quality=90))
     ('jpeg-444', 'its file is JPEG of quality 90, its colour whole')
     >>> style_for(Evidence())
@@ -74,31 +107,23 @@ def style_for(evidence: Evidence) -> tuple[Style, str]:
     """
     quality, of_file = evidence.pixel_quality, evidence.file_quality
     if quality is not None and (of_file is None or quality < of_file - _APART):
-        # Pixels that show no blocks of colour had it halved, most likely; and what the file halves is whole no more.
-        halves_colour = evidence.halves_colour or not evidence.pixels_keep_colour
-        words = f"its pixels were once JPEG of quality {quality:.0f}"
+        colour, words = evidence.pixel_colour, f"its pixels were once JPEG of quality {quality:.0f}"
     elif of_file is not None:
-        quality, halves_colour = of_file, evidence.halves_colour
-        words = f"its file is JPEG of quality {quality:.0f}"
+        quality, colour, words = of_file, evidence.file_colour, f"its file is JPEG of quality {of_file:.0f}"
     elif evidence.has_grid:
         return "clean", "its pixels were once JPEG of a quality that is as good as none"
     else:
         return "clean", "it shows no sign of JPEG"
-    style = _style_of(quality, halves_colour)
-    if style == "clean":
-        return style, f"{words}, which is as good as none"
-    return style, f"{words}, its colour {'at half the resolution' if halves_colour else 'whole'}"
+    style = _style_of(quality, colour)
+    more = {"clean": ", which is as good as none", "jpeg-coarse": ""}.get(style, _COLOUR_WORDS[colour])
+    return style, words + more
 
 
-def _style_of(quality: float, halves_colour: bool) -> Style:
+def _style_of(quality: float, colour: Colour) -> Style:
     """Return what suits a photo that was stored so."""
-    coarse, good = (COARSE_QUALITY, JPEG_QUALITY) if halves_colour else (COARSE_444_QUALITY, JPEG_444_QUALITY)
+    limits = LIMITS[colour]
     quality = round(quality)  # tables are whole numbers, and so that of 90 comes out as 90.02
-    if quality <= coarse:
-        return "jpeg-coarse"
-    if quality > good:
-        return "clean"
-    return "jpeg" if halves_colour else "jpeg-444"
+    return "jpeg-coarse" if quality <= limits.coarse else limits.style if quality <= limits.good else "clean"
 
 
 def choose_style(photo: Photo, asked: StyleChoice) -> tuple[Style, str]:
@@ -108,12 +133,12 @@ def choose_style(photo: Photo, asked: StyleChoice) -> tuple[Style, str]:
         SettingError: There is no such style.
     """
     check_style(asked)
-    if asked not in ("auto", "photo", "jpeg"):
+    if asked != "auto" and asked != "photo" and asked != "jpeg":
         return asked, "asked for"
     found, why = style_for(find_evidence(photo))
-    if asked == "jpeg":
-        return ("jpeg", "asked for") if found in ("jpeg", "clean") else (found, f"JPEG was asked for, and {why}")
-    return found, why
+    if asked != "jpeg":
+        return found, why
+    return ("jpeg", "asked for") if found in ("jpeg", "clean") else (found, f"JPEG was asked for, and {why}")
 
 
 def check_style(asked: str) -> None:
