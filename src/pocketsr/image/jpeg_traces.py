@@ -59,7 +59,7 @@ _HIGH = 7
 #: How much more of the high frequencies are nought on the grid than on the next best. On the photos that were tried it
 #: is 0.008 at most without JPEG, and 0.022 at least at qualities from 15 to 95.
 _LEAD = 0.015
-#: Luma of pixels that may have been clipped in one channel or all.
+#: Levels, of luma or of each channel, beyond which pixels may have been clipped.
 _BLACK, _WHITE = 4.0, 251.0
 #: Coefficients that count as nought after rounding to pixels.
 _NOUGHT = 1.0
@@ -173,12 +173,12 @@ def _transformed(tile: _Floats, down: int, across: int) -> _Floats:
     return np.asarray(tall.reshape(-1, _SIDE, _SIDE).transpose(0, 2, 1))
 
 
-def _is_inside(tile: _Floats, down: int, across: int) -> npt.NDArray[np.bool_]:
+def _is_inside(square: _Floats, down: int, across: int) -> npt.NDArray[np.bool_]:
     """Return which blocks were surely not clipped to black or white after decoding, which moves them off the comb."""
-    rows, columns = ((side - first) // _SIDE for side, first in zip(tile.shape, (down, across), strict=True))
-    cut = tile[down : down + rows * _SIDE, across : across + columns * _SIDE]
+    rows, columns = ((side - first) // _SIDE for side, first in zip(square.shape[:2], (down, across), strict=True))
+    cut = square[down : down + rows * _SIDE, across : across + columns * _SIDE]
     is_inside = (cut > _BLACK) & (cut < _WHITE)
-    return np.asarray(is_inside.reshape(rows, _SIDE, columns, _SIDE).all(axis=(1, 3)).ravel())
+    return np.asarray(is_inside.reshape(rows, _SIDE, columns, -1).all(axis=(1, 3)).ravel())
 
 
 def _keeps_colour(squares: Sequence[_Floats], grid: tuple[int, int]) -> bool:
@@ -187,7 +187,7 @@ def _keeps_colour(squares: Sequence[_Floats], grid: tuple[int, int]) -> bool:
     if not squares:
         return False
     # A block that was clipped in one channel leaves the combs.
-    is_inside = [_is_inside(one.min(axis=2), *grid) & _is_inside(one.max(axis=2), *grid) for one in squares]
+    is_inside = [_is_inside(one, *grid) for one in squares]
     blocks = [
         np.concatenate(
             [_transformed(one @ weights, *grid)[inside] for one, inside in zip(squares, is_inside, strict=True)]
