@@ -12,17 +12,21 @@ import numpy as np
 import pytest
 import torch
 
+from pocketsr.choice import Choice
 from pocketsr.compress.integer import REWRITES
 from pocketsr.errors import CheckpointError, DataError, SettingError
 from pocketsr.evaluate.bank import check_bank, paper_figure, protocols_for
 from pocketsr.graph import Requantise
 from pocketsr.graph.reference import execute
 from pocketsr.graph.tflite import read_model
+from pocketsr.image import degrade, list_images, read_image
+from pocketsr.image.degrade import BICUBIC
 from pocketsr.networks import build
 from pocketsr.networks.saved import load_network
 from pocketsr.pipeline import Around, Pipeline, Ruler, run_pipeline
 from pocketsr.pipeline.publish import move_model, publish_card
 from pocketsr.pipeline.release import Wanted, judged_again, release
+from pocketsr.pipeline.release_files import Lows
 from pocketsr.pipeline.run_facts import find_readings, read_run, recipe_digest
 from pocketsr.train import load_recipe, read_checkpoint, recipe_from, train, write_checkpoint
 from pocketsr.train.load import load_training
@@ -217,6 +221,15 @@ def test_a_run_of_floats_may_be_quantised_after_training(
     assert without.training.steps == {"float": 4}
     assert [one.made_by for one in without.files] == ["quantised after training", "float training"]
     assert {row[0] for row in json.loads((checkout / without.curve).read_text())["rows"]} == {"float"}
+
+
+def test_ranges_are_of_images_as_the_network_was_trained_on(image_folder: Path) -> None:
+    jpeg = Choice(name="jpeg", options={"quality": 10})
+    clean, stored = (next(Lows(image_folder, 2, 3, chain).evenly(1)) for chain in (BICUBIC, (*BICUBIC, jpeg)))
+    truth = read_image(list_images(image_folder)[0]).pixels
+    assert np.array_equal(stored, degrade(truth, 2, (*BICUBIC, jpeg), np.random.default_rng(0)))
+    assert not np.array_equal(stored, clean)
+    assert next(Lows(image_folder, 2, 1).evenly(1)).shape == (*clean.shape[:2], 1)
 
 
 def test_the_float_file_may_be_left_out(run: Path, checkout: Path, sets: Path, image_folder: Path) -> None:

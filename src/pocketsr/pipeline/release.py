@@ -126,7 +126,7 @@ def release(
         network.scale = scale
     with tempfile.TemporaryDirectory(prefix="pocketsr-release-") as name:
         folder = Path(name)
-        lows = Lows(images, network.scale, network.channels)
+        lows = Lows(images, network.scale, network.channels, facts.recipe.data.degradation)
         made = write_files(network, facts, wanted.name, folder, lows, keeps_ptq=wanted.quantised)
         for key, file in made.items():
             on_note(f"{key}: {file.stat().st_size:,} bytes, checked")
