@@ -19,6 +19,7 @@ from pocketsr.runtime import BACKENDS, Upscaler, model_path, tiling
 from pocketsr.runtime.backend import Backend, Pixels, Session
 from pocketsr.spec import ModelSpec, Precision
 from sample_graphs import abpn_like_graph, repeat_conv, spec_for
+from sample_models import InMemory
 
 #: LiteRT sums float products in another order for another image size, so a value near a half may round either way.
 FLOAT_TILING_LEVELS = 1
@@ -257,3 +258,36 @@ def test_several_threads_share_a_model_and_each_gets_its_own_image(name: str) ->
         for _ in range(3):
             for made, whole in zip(pool.map(upscale, images), expected, strict=True):
                 assert np.array_equal(made, whole)
+
+
+def test_a_late_model_is_opened_when_it_is_needed() -> None:
+    loaded: list[Path] = []
+
+    class Counting(InMemory):
+        def load(self, path: Path, *, threads: int | None = None) -> Session:
+            loaded.append(path)
+            return super().load(path, threads=threads)
+
+    late = Upscaler("abpn-x3", backend=Counting(3), threads=1, is_late=True)
+    assert (late.scale, late.style, loaded) == (3, "clean", [])
+    image = np.zeros((4, 6, 3), np.uint8)
+    assert late(image).shape == late(image).shape == (12, 18, 3)
+    assert len(loaded) == 1
+    late.close()
+    with pytest.raises(SettingError, match="the model abpn-x3 was closed; open it again"):
+        late(image)
+    never = Upscaler("abpn-x3", backend=Counting(3), threads=1, is_late=True)
+    never.close()
+    with pytest.raises(SettingError, match="was closed"):
+        never(image)
+    assert len(loaded) == 1
+
+
+def test_what_a_late_model_is_refused_for_is_said_when_it_is_opened(tmp_path: Path) -> None:
+    late = Upscaler("abpn-x3", threads=1, tile=3, is_late=True)
+    with pytest.raises(SettingError, match="tile"):
+        late(np.zeros((4, 6, 3), np.uint8))
+    with pytest.raises(UnknownNameError):
+        Upscaler("no-such-model", is_late=True)
+    with pytest.raises(ModelFileError):  # a file has no entry that would say its scale
+        Upscaler(tmp_path / "missing.tflite", is_late=True)

@@ -76,7 +76,7 @@ def test_other_arithmetic_reuses_whole_pictures_only(precision: str) -> None:
     import dataclasses
 
     upscaler = nearest()
-    upscaler.spec = dataclasses.replace(upscaler.spec, precision=precision)
+    upscaler._spec = dataclasses.replace(upscaler.spec, precision=precision)
     reusing = ReusingUpscaler(upscaler)
     image = noise(0, 200, 200).copy()
     reusing(image)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 from pocketsr.errors import ModelFileError, UnknownNameError
 from pocketsr.runtime.backend import Backend
@@ -42,7 +43,8 @@ def open_models(
         tta: As ``Upscaler``.
 
     Returns:
-        The models; the first is what is taken where nothing speaks for another.
+        The models; the first is what is taken where nothing speaks for another. The others are opened when they are
+        needed first.
 
     Raises:
         UnknownNameError: As ``Upscaler``; or no model is for that style.
@@ -55,9 +57,8 @@ def open_models(
     share = memory_mb
     if share is not None and share > 0:  # anything else is refused by Upscaler
         share = max(1, share // len(names))
-    return tuple(
-        Upscaler(name, backend=backend, threads=threads, tile=tile, memory_mb=share, tta=tta) for name in names
-    )
+    settings: dict[str, Any] = {"backend": backend, "threads": threads, "tile": tile, "memory_mb": share, "tta": tta}
+    return tuple(Upscaler(name, **settings, is_late=place > 0) for place, name in enumerate(names))
 
 
 def choose_names(target: Target | None, style: StyleChoice | None, *, prefers_luma: bool = False) -> tuple[str, ...]:

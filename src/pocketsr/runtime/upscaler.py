@@ -26,7 +26,7 @@ from pocketsr.runtime.ensemble import ensemble_strips
 from pocketsr.runtime.pixels import Samples
 from pocketsr.runtime.tiling import Budget, Grid, Span, tile_grid
 from pocketsr.spec import ModelSpec
-from pocketsr.weights import DEFAULT_MODEL, Style, find, find_float
+from pocketsr.weights import DEFAULT_MODEL, Entry, Style, find, find_float
 
 #: Sizes of tiles that a backend keeps ready: of one image all are the same, of a folder they are not.
 _SIZES_KEPT = 2
@@ -47,16 +47,18 @@ def model_path(model: str | os.PathLike[str]) -> Path:
     >>> model_path("runs/mine.tflite").name
     'mine.tflite'
     """
-    return _looked_up(model)[0]
-
-
-def _looked_up(model: str | os.PathLike[str]) -> tuple[Path, Style]:
-    """Return the file of a model, and what it is for; a file that has no entry is taken to be for clean images."""
-    if not isinstance(model, str) or model.endswith((".tflite", ".onnx")) or Path(model).name != model:
-        return Path(model), "clean"
-    entry = find(model)
+    entry = _entry(model)
+    if entry is None:
+        return Path(model)
     entry.verify()
-    return entry.path, entry.style
+    return entry.path
+
+
+def _entry(model: str | os.PathLike[str]) -> Entry | None:
+    """Return a model's entry in the catalogue; None for a path."""
+    if not isinstance(model, str) or model.endswith((".tflite", ".onnx")) or Path(model).name != model:
+        return None
+    return find(model)
 
 
 class Upscaler:
@@ -67,8 +69,7 @@ class Upscaler:
     Attributes:
         path: The model file.
         threads: Processor threads it runs on.
-        spec: What the model file says about itself.
-        style: What kind of input the catalogue says it is for.
+        style: What kind of input the catalogue says it is for; a file that has no entry is taken to be for clean ones.
 
     >>> with Upscaler("abpn-x3", threads=1) as upscale:
     ...     upscale(np.zeros((4, 6, 3), np.uint8)).shape
@@ -84,6 +85,7 @@ class Upscaler:
         tile: int | None = None,
         memory_mb: int | None = None,
         tta: bool = False,
+        is_late: bool = False,
     ) -> None:
         """Open a model.
 
@@ -98,6 +100,8 @@ class Upscaler:
                 the process; tiles are made smaller where the usual ones would take more. None is no limit.
             tta: Test-time augmentation: give the mean over the eight orientations of each image, halves up. Better by
                 a little, about ten times as slow.
+            is_late: Open a model of the catalogue when it is first needed, and raise then what its file and the tile
+                are refused for: of several to choose from, most are never used.
 
         Raises:
             UnknownNameError: No model or backend has that name.
@@ -107,10 +111,13 @@ class Upscaler:
             MissingExtraError: The backend's package is not installed.
         """
         runner = find_backend(backend) if isinstance(backend, str) else backend
-        self.path, self.style = _looked_up(model)
+        self._entry = _entry(model)
+        self.path = Path(model) if self._entry is None else self._entry.path
+        self.style: Style = "clean" if self._entry is None else self._entry.style
         self.threads, self._tta = checked_threads(threads), tta
-        self._opened: Session | None = runner.load(self.path, threads=self.threads)
-        self.spec: ModelSpec = self._opened.spec
+        self._opened: Session | None = None
+        self._spec: ModelSpec | None = None
+        self._opening, self._is_closed = threading.Lock(), False
         self._runner, self._tile, self._memory_mb = runner, tile, memory_mb
         if memory_mb is not None and (memory_mb < 1 or tile is not None):
             raise SettingError(
@@ -120,14 +127,18 @@ class Upscaler:
             self.path,
             lambda path: Upscaler(path, backend=runner, threads=threads, tile=tile, memory_mb=memory_mb, tta=tta),
         )
-        if tile is not None and self.spec.receptive_field is not None:
-            # Refuse a tile that is too small now, and not at the first image that needs more than one.
-            self._grid(self.spec.size_multiple * (tile + 1), self.spec.size_multiple)
+        if not (is_late and self._entry):
+            self._open()
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model file says about itself."""
+        return self._spec or self._open().spec
 
     @property
     def scale(self) -> int:
         """Output height over input height."""
-        return self.spec.scale
+        return self._entry.scale if self._spec is None and self._entry is not None else self.spec.scale
 
     @property
     def takes_levels(self) -> bool:
@@ -144,7 +155,7 @@ class Upscaler:
 
     def close(self) -> None:
         """Let go of the model. What is under way is finished; what comes after that is refused. Twice does no harm."""
-        self._opened = None
+        self._opened, self._is_closed = None, True
         self._float.close()
 
     def __enter__(self) -> Upscaler:
@@ -245,9 +256,22 @@ class Upscaler:
 
     @property
     def _session(self) -> Session:
-        if self._opened is None:
-            raise SettingError(f"the model {self.spec.name} was closed; open it again to enlarge more")
-        return self._opened
+        return self._opened or self._open()
+
+    def _open(self) -> Session:
+        """Return what runs the model; its file is read at the first call."""
+        with self._opening:
+            if self._is_closed:
+                raise SettingError(f"the model {self.path.stem} was closed; open it again to enlarge more")
+            if self._opened is None:
+                if self._entry is not None:
+                    self._entry.verify()
+                self._opened = self._runner.load(self.path, threads=self.threads)
+                spec = self._spec = self._opened.spec
+                if self._tile is not None and spec.receptive_field is not None:
+                    # Refuse a tile that is too small now, and not at the first image that needs more than one.
+                    self._grid(spec.size_multiple * (self._tile + 1), spec.size_multiple)
+            return self._opened
 
     def _ensemble(self, image: Samples, on_progress: Progress | None) -> Iterator[Samples]:
         _Work(self, image, None)  # refuses what a call refuses
