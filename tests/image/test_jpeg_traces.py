@@ -123,4 +123,7 @@ def test_photos_kept_apart_are_told_from_their_stored_copies(data_folder: Path) 
         photo = downscale(read_image(file).pixels, 2)
         assert find_jpeg_traces(photo) == JpegTraces(), file.name
         for quality in (30, 75, 90):
-            assert find_jpeg_traces(_stored(photo, quality)).quality == pytest.approx(quality, abs=4), file.name
+            found = find_jpeg_traces(_stored(photo, quality))
+            assert found.quality == pytest.approx(quality, abs=4), file.name
+            assert not found.keeps_colour, file.name
+        assert find_jpeg_traces(_stored(photo, 85, subsampling="4:4:4")).keeps_colour, file.name

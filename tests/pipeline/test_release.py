@@ -232,6 +232,20 @@ def test_ranges_are_of_images_as_the_network_was_trained_on(image_folder: Path) 
     assert next(Lows(image_folder, 2, 1).evenly(1)).shape == (*clean.shape[:2], 1)
 
 
+def test_a_release_takes_ranges_from_the_inputs_of_its_recipe(
+    run: Path, checkout: Path, sets: Path, image_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def lows(images: Path, scale: int, channels: int, degradation: tuple[Choice, ...]) -> Lows:
+        asked.append(degradation)
+        return Lows(images, scale, channels, degradation)
+
+    monkeypatch.setattr("pocketsr.pipeline.release.Lows", lows)
+    _released(run, checkout, sets, image_folder)
+    assert asked == [read_run(run).recipe.data.degradation]
+
+
 def test_the_float_file_may_be_left_out(run: Path, checkout: Path, sets: Path, image_folder: Path) -> None:
     _released(run, checkout, sets, image_folder)
     card = _released(run, checkout, sets, image_folder, without_float=True)  # what there was of it goes

@@ -42,11 +42,11 @@ def _jpeg(quality: int, subsampling: str = "4:2:0") -> bytes:
     return file.getvalue()
 
 
-def _halved(quality: float, **more: float) -> Evidence:
+def _halved(quality: float, **more: bool | float) -> Evidence:
     return Evidence(file_quality=quality, halves_colour=True, **more)  # type: ignore[arg-type]
 
 
-def _whole(quality: float, **more: float) -> Evidence:
+def _whole(quality: float, **more: bool | float) -> Evidence:
     return Evidence(file_quality=quality, **more)  # type: ignore[arg-type]
 
 
@@ -55,23 +55,25 @@ def _whole(quality: float, **more: float) -> Evidence:
     [
         (Evidence(), "clean", "no sign of JPEG"),
         (Evidence(has_grid=True), "clean", "as good as none"),
-        (_halved(HALVED.coarse), "jpeg-coarse", "file is JPEG of quality"),
-        (_halved(HALVED.coarse + 1), "jpeg", "its colour at half the resolution"),
-        (_halved(HALVED.good), "jpeg", "its colour at half the resolution"),
-        (_halved(HALVED.good + 1), "clean", "as good as none"),
-        (_whole(WHOLE.coarse), "jpeg-coarse", "file is JPEG of quality"),
-        (_whole(WHOLE.coarse + 1), "jpeg-444", "its colour whole"),
-        (_whole(WHOLE.good), "jpeg-444", "its colour whole"),
-        (_whole(WHOLE.good + 1), "clean", "as good as none"),
-        (_whole(NONE.good, is_grey=True), "jpeg", "without colour"),
-        (_halved(NONE.good + 1, is_grey=True), "clean", "as good as none"),
+        (_halved(HALVED.coarse_up_to), "jpeg-coarse", "file is JPEG of quality"),
+        (_halved(HALVED.coarse_up_to + 1), "jpeg", "its colour at half the resolution"),
+        (_halved(HALVED.style_up_to), "jpeg", "its colour at half the resolution"),
+        (_halved(HALVED.style_up_to + 1), "clean", "as good as none"),
+        (_whole(WHOLE.coarse_up_to), "jpeg-coarse", "file is JPEG of quality"),
+        (_whole(WHOLE.coarse_up_to + 1), "jpeg-444", "its colour whole"),
+        (_whole(WHOLE.style_up_to), "jpeg-444", "its colour whole"),
+        (_whole(WHOLE.style_up_to + 1), "clean", "as good as none"),
+        (_whole(NONE.style_up_to, is_grey=True), "jpeg", "without colour"),
+        (_halved(NONE.style_up_to + 1, is_grey=True), "clean", "as good as none"),
         # Pixels without a file that says anything.
         (Evidence(pixel_quality=50, has_grid=True), "jpeg-coarse", "once JPEG of quality 50"),
-        (Evidence(pixel_quality=88, has_grid=True), "jpeg", "once JPEG of quality 88, its colour at half"),
+        (Evidence(pixel_quality=88, has_grid=True), "jpeg", "once JPEG of quality 88"),
         (Evidence(pixel_quality=88, is_grey=True), "jpeg", "once JPEG of quality 88, without colour"),
         (Evidence(pixel_quality=88, pixels_keep_colour=True), "jpeg-444", "once JPEG of quality 88, its colour whole"),
         # Pixels of a storing before the file's, and of the file's own, where colour that is not seen says nothing.
         (_whole(98, pixel_quality=50), "jpeg-coarse", "once JPEG of quality 50"),
+        (_whole(90, pixel_quality=85), "jpeg-444", "file is JPEG of quality 90"),
+        (_whole(90, pixel_quality=84), "jpeg", "once JPEG of quality 84"),
         (_whole(98, pixel_quality=83), "jpeg", "once JPEG of quality 83"),
         (_whole(98, pixel_quality=83, pixels_keep_colour=True), "jpeg-444", "once JPEG of quality 83"),
         (_halved(97, pixel_quality=83, pixels_keep_colour=True), "jpeg", "once JPEG of quality 83"),
@@ -84,14 +86,14 @@ def test_the_style_follows_from_the_evidence(evidence: Evidence, style: str, wor
     assert words in why
 
 
-@pytest.mark.parametrize(("quality", "subsampling"), [(HALVED.coarse, "4:2:0"), (WHOLE.coarse, "4:4:4")])
+@pytest.mark.parametrize(("quality", "subsampling"), [(HALVED.coarse_up_to, "4:2:0"), (WHOLE.coarse_up_to, "4:4:4")])
 def test_tables_of_the_last_coarse_quality_settle_it_without_a_look_at_pixels(quality: float, subsampling: str) -> None:
     evidence = find_evidence(read_image(_jpeg(int(quality), subsampling)))
     assert (evidence.pixel_quality, evidence.has_grid) == (None, False)
     assert style_for(evidence)[0] == "jpeg-coarse"
 
 
-@pytest.mark.parametrize("quality", [int(WHOLE.coarse), int(WHOLE.good)])
+@pytest.mark.parametrize("quality", [int(WHOLE.coarse_up_to), int(WHOLE.style_up_to)])
 def test_what_tables_of_whole_numbers_are_rounded_by_does_not_count(quality: int) -> None:
     found = read_image(_jpeg(quality, "4:4:4")).jpeg_quality
     assert found is not None
@@ -112,9 +114,39 @@ def test_how_colour_was_kept_is_seen_in_the_file_and_in_its_pixels(subsampling: 
     assert choose_style(photo, "jpeg")[0] == style
 
 
+def test_what_is_not_seen_is_not_said() -> None:
+    for evidence in (Evidence(pixel_quality=88), _whole(98, pixel_quality=83)):
+        assert "colour" not in style_for(evidence)[1]
+
+
+@pytest.mark.parametrize("preset", ["high", "web_high"])
+def test_tables_that_are_not_libjpeg_s_are_not_taken_for_an_earlier_storing(preset: str) -> None:
+    file = io.BytesIO()
+    Image.fromarray(_pixels()).save(file, "JPEG", quality=preset, subsampling="4:4:4")
+    style, why = choose_style(read_image(file.getvalue()), "auto")
+    assert style == "jpeg-444"
+    assert why.startswith("its file is JPEG")
+
+
+@pytest.mark.parametrize(("subsampling", "halves"), [("4:2:0", True), ("4:4:4", False)])
+def test_inks_may_keep_colour_at_less_resolution_too(subsampling: str, halves: bool) -> None:
+    file = io.BytesIO()
+    Image.fromarray(_pixels()).convert("CMYK").save(file, "JPEG", quality=85, subsampling=subsampling)
+    assert read_image(file.getvalue()).jpeg_halves_colour == halves
+
+
+def test_grey_pixels_of_an_earlier_storing_are_for_jpeg() -> None:
+    pixels = read_image(_grey_jpeg(80, "L")).pixels
+    assert choose_style(Photo(pixels), "auto")[0] == "jpeg"
+
+
+def test_whole_colour_that_is_coarse_goes_where_it_is_better_off() -> None:
+    assert choose_style(read_image(_jpeg(50, "4:4:4")), "jpeg")[0] == "jpeg-444"
+
+
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_grey_is_not_taken_for_whole_colour_nor_for_halved(mode: str) -> None:
-    for quality, style in ((int(NONE.good), "jpeg"), (int(NONE.good) + 4, "clean")):
+    for quality, style in ((int(NONE.style_up_to), "jpeg"), (int(NONE.style_up_to) + 4, "clean")):
         photo = read_image(_grey_jpeg(quality, mode))
         assert find_evidence(photo).file_colour == "none"
         assert choose_style(photo, "auto")[0] == style

@@ -26,8 +26,8 @@ SETS = ("Set5", "Set14", "BSD100")
 _PROTOCOLS: Mapping[Style, tuple[str, ...]] = {
     "clean": ("scsrn", "abpn", "classic"),
     "jpeg": ("lrsrn", "scsrn"),
-    "jpeg-444": ("jpeg-444", "scsrn"),
-    "jpeg-coarse": ("jpeg-coarse", "scsrn"),
+    "jpeg-444": ("jpeg-85-444", "scsrn"),
+    "jpeg-coarse": ("jpeg-50-420", "scsrn"),
     "gan": ("classic",),
 }
 #: Tables of papers that such a model is put beside: trained for the same kind of input.

@@ -87,7 +87,7 @@ class Protocol:
             resized by Pillow's bicubic to the next lower multiple (``resize``), or compared whole with what is
             stretched over it (``stretch``), although the input was made of the cropped part.
         ssim: Window of the structural similarity: ``gaussian`` 11×11 σ 1.5, or ``uniform`` 7×7 with sample covariance.
-        source: Whose tables use it.
+        source: Whose tables use it, or what it is for where it is ours.
         note: What to know about it, in words.
         aliases: Other names it goes by.
     """

@@ -37,11 +37,14 @@ BASE_TABLE = np.array(
 _SIDE = 8
 #: Frequencies (down, across) whose combs are looked for: low ones, where photos have enough that is not nought.
 _COMBS = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1), (0, 3), (3, 0), (2, 2))
+#: Points of quality that low frequencies are worse by in tables that are not libjpeg's. In its own it is 3 at 100,
+#: where all steps are 1, and rounding elsewhere.
+_OTHER = 5.0
 #: Combs that have to be found: by chance there is one.
 _FEWEST = 3
 #: Weights of red, green and blue in the two planes of colour (JFIF), and the frequencies that are looked at in both:
-#: one comb across and one down have to be found, as colour may be halved across alone (4:2:2). Measured on 36 photos at
-#: ×2, ×3, ×4 and qualities 50 to 94: of 4:2:0 none is taken for whole, of 4:2:2 four in 756 are, of 4:4:4 92 % from 75.
+#: one comb across and one down have to be found, as colour may be halved across alone (4:2:2). research/LOG.md has how
+#: often that is right.
 _COLOUR = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
 _ACROSS, _DOWN = ((0, 1), (0, 2)), ((1, 0), (2, 0))
 #: Values that a comb needs, the part of them that must lie beyond half its step, and how well they must fit.
@@ -68,15 +71,20 @@ _NOUGHT = 1.0
 def quality_of_tables(tables: Mapping[int, Sequence[int]]) -> float | None:
     """Return libjpeg's quality, 1 to 100, whose table for luma is most like that of a file; None where there is none.
 
+    Other tables, such as Photoshop's, spare high frequencies; of those the low ones count, by which pixels are told.
+
     Args:
-        tables: By number, 64 values each in any order, as Pillow's ``quantization``; 0 is luma's.
+        tables: By number, 64 values each, row by row, as Pillow's ``quantization``; 0 is luma's.
 
     >>> round(quality_of_tables({0: BASE_TABLE.ravel().tolist()}))
     50
     """
     if 0 not in tables or len(tables[0]) != BASE_TABLE.size or min(tables[0]) < 1:
         return None
-    return _quality(100 * float(np.sum(tables[0])) / float(BASE_TABLE.sum()))
+    table = np.reshape(tables[0], BASE_TABLE.shape)
+    whole = _quality(100 * float(table.sum()) / float(BASE_TABLE.sum()))
+    low = _quality(100 * float(np.median([table[frequency] / BASE_TABLE[frequency] for frequency in _COMBS])))
+    return low if low < whole - _OTHER else whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +95,7 @@ class JpegTraces:
         has_grid: Whether blocks of 8×8 were coded, and lie as they did.
         quality: libjpeg's quality, 1 to 100, that the combs of their frequencies fit; None where there is none: above
             quality 91 rounding to pixels hides it.
-        keeps_colour: Whether colour was coded at full resolution (4:4:4), up to quality 96; False where there is none.
+        keeps_colour: Whether colour was coded at full resolution (4:4:4), up to quality 94; False where there is none.
     """
 
     has_grid: bool = False
@@ -183,8 +191,7 @@ def _is_inside(square: _Floats, down: int, across: int) -> npt.NDArray[np.bool_]
 
 def _keeps_colour(squares: Sequence[_Floats], grid: tuple[int, int]) -> bool:
     """Whether colour stands on combs of its own on the grid of luma: halved, its blocks are of 16×16 and smoothed."""
-    squares = [square for square in squares if square.ndim == 3]
-    if not squares:
+    if squares[0].ndim == 2:
         return False
     # A block that was clipped in one channel leaves the combs.
     is_inside = [_is_inside(one, *grid) for one in squares]

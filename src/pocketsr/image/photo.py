@@ -35,7 +35,8 @@ class Photo:
             ``chromaticity`` (of PNG).
         notes: What reading gave up, each in words for the user.
         jpeg_quality: libjpeg's quality, 1 to 100, that its file's tables are most like; None where it is no JPEG.
-        jpeg_halves_colour: Whether its file is a JPEG that keeps colour at less resolution than brightness.
+        jpeg_halves_colour: Whether its file is a JPEG that keeps colour at less resolution than brightness; of inks
+            (CMYK), any of the first three.
 
     Raises:
         SettingError: Pixels or alpha have another shape or type than stated here.
@@ -74,7 +75,10 @@ class Photo:
 
 
 def channels_agree(pixels: npt.NDArray[Any]) -> bool:
-    """Whether an image ``(H, W, 3)`` is grey, though it is kept as RGB.
+    """Return whether an image is grey though it is kept as RGB.
+
+    Args:
+        pixels: ``(H, W, 3)`` of any type.
 
     >>> channels_agree(np.full((2, 2, 3), 7, np.uint8))
     True

@@ -246,4 +246,4 @@ def _jpeg_quality(image: Image.Image) -> float | None:
 def _halves_colour(image: Image.Image) -> bool:
     """Whether brightness has more samples than colour has, along either side."""
     layers = getattr(image, "layer", []) if image.format in ("JPEG", "MPO") else []  # (number, across, down, table)
-    return len(layers) == 3 and any(layers[0][axis] > layers[1][axis] for axis in (1, 2))
+    return len(layers) >= 3 and any(layers[0][axis] > layers[1][axis] for axis in (1, 2))

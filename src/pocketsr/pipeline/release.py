@@ -266,7 +266,7 @@ _USES: Mapping[Style, tuple[str, ...]] = {
         "enlarged, and colour that was kept at half the resolution is brought back to edges.",
     ),
     "jpeg-444": (
-        "Enlarging photos as editors write them, JPEG of quality 60 to 95 with colour at full resolution (4:4:4): "
+        "Enlarging photos as editors write them, JPEG of quality 40 to 90 with colour at full resolution (4:4:4): "
         "faint ringing is not enlarged.",
     ),
     "jpeg-coarse": (
@@ -286,7 +286,7 @@ _FAILURES: Mapping[Style, tuple[str, ...]] = {
     ),
     "jpeg-444": (
         "Fine texture of clean inputs is taken for JPEG's faults and smoothed.",
-        "Colour that was kept at half the resolution stays smeared; of quality below 60 blocks remain; noise stays.",
+        "Colour that was kept at half the resolution stays smeared; of quality below 40 blocks remain; noise stays.",
     ),
     "jpeg-coarse": (
         "Fine texture of better inputs is taken for JPEG's faults and smoothed.",

@@ -2,8 +2,8 @@
 
     samples ──> levels in float32 ──> network in float32 ──> 16 bits
 
-That is exact, and what the models that come along do. A model that has no such form is an 8-bit one; then it is its
-detail on the exact samples:
+That is exact, and what the models for clean images that come along do. A model that has no such form is an 8-bit one,
+as some for JPEG are, which has 8 bits itself; then it is its detail on the exact samples:
 
     samples ──> 8 bits, rounded in two ways ──> network, twice ──> mean ─┐
                         └────────────> mean ──> bicubic ──────────────(−)┴─> detail ──> calmed ─┐

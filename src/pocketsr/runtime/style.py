@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 from pocketsr.errors import SettingError
 from pocketsr.image import Photo, channels_agree, find_jpeg_traces
@@ -23,15 +23,22 @@ STYLE_CHOICES: tuple[StyleChoice, ...] = get_args(StyleChoice)
 Colour = Literal["halved", "whole", "none"]
 
 
-class Limits(NamedTuple):
-    """Up to which quality the model for JPEG whose blocks show is taken, and above it ``style`` up to which."""
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """Qualities, as libjpeg counts them, up to which a kind of model is better than the one for clean images.
 
-    coarse: float
-    good: float
+    Attributes:
+        coarse_up_to: The one for JPEG whose blocks show.
+        style_up_to: Above that, the one for JPEG of this colour.
+        style: Which that is.
+    """
+
+    coarse_up_to: float
+    style_up_to: float
     style: Style
 
 
-#: Measured (benchmarks/default_choice.py).
+#: Measured (benchmarks/default_choice.py): where the means of two models cross, between the crossings at ×2, ×3 and ×4.
 LIMITS: Mapping[Colour, Limits] = {
     "halved": Limits(72, 98, "jpeg"),
     "whole": Limits(36, 91, "jpeg-444"),
@@ -108,22 +115,27 @@ def style_for(evidence: Evidence) -> tuple[Style, str]:
     quality, of_file = evidence.pixel_quality, evidence.file_quality
     if quality is not None and (of_file is None or quality < of_file - _APART):
         colour, words = evidence.pixel_colour, f"its pixels were once JPEG of quality {quality:.0f}"
+        is_seen = evidence.pixels_keep_colour or evidence.is_grey or evidence.halves_colour
     elif of_file is not None:
         quality, colour, words = of_file, evidence.file_colour, f"its file is JPEG of quality {of_file:.0f}"
+        is_seen = True
     elif evidence.has_grid:
         return "clean", "its pixels were once JPEG of a quality that is as good as none"
     else:
         return "clean", "it shows no sign of JPEG"
     style = _style_of(quality, colour)
-    more = {"clean": ", which is as good as none", "jpeg-coarse": ""}.get(style, _COLOUR_WORDS[colour])
-    return style, words + more
+    if style == "clean":
+        return style, f"{words}, which is as good as none"
+    return style, words + (_COLOUR_WORDS[colour] if is_seen and style != "jpeg-coarse" else "")
 
 
 def _style_of(quality: float, colour: Colour) -> Style:
     """Return what suits a photo that was stored so."""
     limits = LIMITS[colour]
     quality = round(quality)  # tables are whole numbers, and so that of 90 comes out as 90.02
-    return "jpeg-coarse" if quality <= limits.coarse else limits.style if quality <= limits.good else "clean"
+    return (
+        "jpeg-coarse" if quality <= limits.coarse_up_to else limits.style if quality <= limits.style_up_to else "clean"
+    )
 
 
 def choose_style(photo: Photo, asked: StyleChoice) -> tuple[Style, str]:

@@ -155,7 +155,8 @@ class Upscaler:
 
     def close(self) -> None:
         """Let go of the model. What is under way is finished; what comes after that is refused. Twice does no harm."""
-        self._opened, self._is_closed = None, True
+        with self._opening:
+            self._opened, self._is_closed = None, True
         self._float.close()
 
     def __enter__(self) -> Upscaler:
@@ -266,11 +267,14 @@ class Upscaler:
             if self._opened is None:
                 if self._entry is not None:
                     self._entry.verify()
-                self._opened = self._runner.load(self.path, threads=self.threads)
-                spec = self._spec = self._opened.spec
+                session = self._runner.load(self.path, threads=self.threads)
+                spec = session.spec
                 if self._tile is not None and spec.receptive_field is not None:
                     # Refuse a tile that is too small now, and not at the first image that needs more than one.
-                    self._grid(spec.size_multiple * (self._tile + 1), spec.size_multiple)
+                    multiple = spec.size_multiple
+                    height = multiple * (self._tile + 1)
+                    tile_grid(height, multiple, spec.receptive_field, tile=self._tile, multiple=multiple)
+                self._spec, self._opened = spec, session
             return self._opened
 
     def _ensemble(self, image: Samples, on_progress: Progress | None) -> Iterator[Samples]:

@@ -20,8 +20,8 @@ from typing import Any, Literal, get_args
 from pocketsr.errors import ModelFileError, UnknownNameError
 from pocketsr.spec import Precision
 
-#: What kind of input a model is for: without compression faults; JPEG of good quality; JPEG whose blocks show; to look
-#: sharp, texture invented.
+#: What kind of input a model is for: without compression faults; JPEG of good quality; the same with colour at full
+#: resolution; JPEG whose blocks show; to look sharp, texture invented.
 Style = Literal["clean", "jpeg", "jpeg-444", "jpeg-coarse", "gan"]
 STYLES: tuple[Style, ...] = get_args(Style)
 
