@@ -11,9 +11,11 @@ says up to which quality each model for JPEG is worth taking, which is where the
 
 from __future__ import annotations
 
-import dataclasses
 import io
+import os
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -55,12 +57,12 @@ STORINGS = (
 
 def main(data: Path) -> int:
     scales = sorted(set.intersection(*(set(defaults(kind)) for kind in KINDS)))
-    rows = [row for scale in scales for row in at_scale(data, scale)]
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        rows = [row for made in pool.map(partial(at_scale, data), scales) for row in made]
     if not rows:
         raise SystemExit("error: the catalogue has no scale with a model for clean images and three for JPEG")
     broken = [*faults(rows)]
-    limits = {colour: dataclasses.asdict(found) for colour, found in LIMITS.items()}
-    results = {"limits": limits, "images": rows[0]["images"], "rows": rows, "broken": broken}
+    results = {"limits": LIMITS, "images": rows[0]["images"], "rows": rows, "broken": broken}
     print(record.write("default_choice", results))
     print(page(results))
     return int(bool(broken))
@@ -68,7 +70,7 @@ def main(data: Path) -> int:
 
 def at_scale(data: Path, scale: int) -> list[dict[str, Any]]:
     """Return a row for each way of storing."""
-    models = {kind: Upscaler(defaults(kind)[scale].name) for kind in KINDS}
+    models = {kind: Upscaler(defaults(kind)[scale].name, threads=1) for kind in KINDS}
     found: dict[Storing | None, list[dict[str, Any]]] = {}
     for file in list_images(data / "valid"):
         truth = crop_to_multiple(read_image(file).pixels, scale)
@@ -127,7 +129,9 @@ def faults(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def page(results: dict[str, Any]) -> str:
-    limits = results["limits"]
+    def kinds(colour: str) -> str:
+        return ", ".join(f"up to quality {up_to} the `{style}` one" for up_to, style in results["limits"][colour])
+
     lines = [
         "# Which model is taken where none is named",
         "",
@@ -135,12 +139,9 @@ def page(results: dict[str, Any]) -> str:
         f"{results['images']} images kept apart from training, shrunk by MATLAB's bicubic, then stored, colour at half "
         "the resolution where nothing else is said; mean PSNR, no border, RGB, of grey ones of grey.",
         "",
-        "Of files with colour at half the resolution, the model for coarse JPEG is taken up to quality {:.0f} and that "
-        "for JPEG up to {:.0f}; of those with whole colour (4:4:4), the one up to {:.0f} and that for 4:4:4 up to "
-        "{:.0f}; of grey ones, the one up to {:.0f} and that for JPEG up to {:.0f}. By pixels, of the quality and the "
-        "colour that they show. *Taken* is how many got the one for JPEG, for 4:4:4, and for coarse JPEG.".format(
-            *(limits[colour][key] for colour in ("halved", "whole", "none") for key in ("coarse_up_to", "style_up_to"))
-        ),
+        f"Of files with colour at half the resolution {kinds('halved')}; of those with whole colour (4:4:4) "
+        f"{kinds('whole')}; of grey ones {kinds('none')}; that for clean images above. By pixels, of the quality and "
+        "the colour that they show. *Taken* is how many got the one for JPEG, for 4:4:4, and for coarse JPEG.",
     ]
     for scale in dict.fromkeys(row["scale"] for row in results["rows"]):
         rows = [row for row in results["rows"] if row["scale"] == scale]

@@ -22,7 +22,8 @@ from pocketsr.weights.catalogue import Entry
 from sample_models import InMemory
 from sample_photographs import photograph
 
-HALVED, WHOLE, NONE = (LIMITS[colour] for colour in ("halved", "whole", "none"))
+#: The last quality of each kind of model.
+HALVED, WHOLE, NONE = ({style: up_to for up_to, style in LIMITS[colour]} for colour in ("halved", "whole", "none"))
 
 
 def _pixels() -> np.ndarray:
@@ -55,16 +56,18 @@ def _whole(quality: float, **more: bool | float) -> Evidence:
     [
         (Evidence(), "clean", "no sign of JPEG"),
         (Evidence(has_grid=True), "clean", "as good as none"),
-        (_halved(HALVED.coarse_up_to), "jpeg-coarse", "file is JPEG of quality"),
-        (_halved(HALVED.coarse_up_to + 1), "jpeg", "its colour at half the resolution"),
-        (_halved(HALVED.style_up_to), "jpeg", "its colour at half the resolution"),
-        (_halved(HALVED.style_up_to + 1), "clean", "as good as none"),
-        (_whole(WHOLE.coarse_up_to), "jpeg-coarse", "file is JPEG of quality"),
-        (_whole(WHOLE.coarse_up_to + 1), "jpeg-444", "its colour whole"),
-        (_whole(WHOLE.style_up_to), "jpeg-444", "its colour whole"),
-        (_whole(WHOLE.style_up_to + 1), "clean", "as good as none"),
-        (_whole(NONE.style_up_to, is_grey=True), "jpeg", "without colour"),
-        (_halved(NONE.style_up_to + 1, is_grey=True), "clean", "as good as none"),
+        (_halved(HALVED["jpeg-coarse"]), "jpeg-coarse", "file is JPEG of quality"),
+        (_halved(HALVED["jpeg-coarse"] + 1), "jpeg", "its colour at half the resolution"),
+        (_halved(HALVED["jpeg"]), "jpeg", "its colour at half the resolution"),
+        (_halved(HALVED["jpeg"] + 1), "clean", "as good as none"),
+        (_whole(WHOLE["jpeg-coarse"]), "jpeg-coarse", "file is JPEG of quality"),
+        (_whole(WHOLE["jpeg-coarse"] + 1), "jpeg-444", "its colour whole"),
+        (_whole(WHOLE["jpeg-444"]), "jpeg-444", "its colour whole"),
+        (_whole(WHOLE["jpeg-444"] + 1), "clean", "as good as none"),
+        (_halved(NONE["jpeg-coarse"], is_grey=True), "jpeg-coarse", "file is JPEG of quality"),
+        (_halved(NONE["jpeg-444"], is_grey=True), "jpeg-444", "without colour"),
+        (_whole(NONE["jpeg"], is_grey=True), "jpeg", "without colour"),
+        (_halved(NONE["jpeg"] + 1, is_grey=True), "clean", "as good as none"),
         # Pixels without a file that says anything.
         (Evidence(pixel_quality=50, has_grid=True), "jpeg-coarse", "once JPEG of quality 50"),
         (Evidence(pixel_quality=88, has_grid=True), "jpeg", "once JPEG of quality 88"),
@@ -86,14 +89,16 @@ def test_the_style_follows_from_the_evidence(evidence: Evidence, style: str, wor
     assert words in why
 
 
-@pytest.mark.parametrize(("quality", "subsampling"), [(HALVED.coarse_up_to, "4:2:0"), (WHOLE.coarse_up_to, "4:4:4")])
+@pytest.mark.parametrize(
+    ("quality", "subsampling"), [(HALVED["jpeg-coarse"], "4:2:0"), (WHOLE["jpeg-coarse"], "4:4:4")]
+)
 def test_tables_of_the_last_coarse_quality_settle_it_without_a_look_at_pixels(quality: float, subsampling: str) -> None:
     evidence = find_evidence(read_image(_jpeg(int(quality), subsampling)))
     assert (evidence.pixel_quality, evidence.has_grid) == (None, False)
     assert style_for(evidence)[0] == "jpeg-coarse"
 
 
-@pytest.mark.parametrize("quality", [int(WHOLE.coarse_up_to), int(WHOLE.style_up_to)])
+@pytest.mark.parametrize("quality", [int(WHOLE["jpeg-coarse"]), int(WHOLE["jpeg-444"])])
 def test_what_tables_of_whole_numbers_are_rounded_by_does_not_count(quality: int) -> None:
     found = read_image(_jpeg(quality, "4:4:4")).jpeg_quality
     assert found is not None
@@ -137,7 +142,7 @@ def test_inks_may_keep_colour_at_less_resolution_too(subsampling: str, halves: b
 
 def test_grey_pixels_of_an_earlier_storing_are_for_jpeg() -> None:
     pixels = read_image(_grey_jpeg(80, "L")).pixels
-    assert choose_style(Photo(pixels), "auto")[0] == "jpeg"
+    assert choose_style(Photo(pixels), "auto")[0] == "jpeg-444"
 
 
 def test_whole_colour_that_is_coarse_goes_where_it_is_better_off() -> None:
@@ -146,7 +151,7 @@ def test_whole_colour_that_is_coarse_goes_where_it_is_better_off() -> None:
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_grey_is_not_taken_for_whole_colour_nor_for_halved(mode: str) -> None:
-    for quality, style in ((int(NONE.style_up_to), "jpeg"), (int(NONE.style_up_to) + 4, "clean")):
+    for quality, style in ((int(NONE["jpeg"]), "jpeg"), (int(NONE["jpeg"]) + 4, "clean")):
         photo = read_image(_grey_jpeg(quality, mode))
         assert find_evidence(photo).file_colour == "none"
         assert choose_style(photo, "auto")[0] == style

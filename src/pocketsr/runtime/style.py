@@ -8,7 +8,7 @@ Both steps are pure. Knows nothing of models.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 from pocketsr.errors import SettingError
@@ -23,26 +23,13 @@ STYLE_CHOICES: tuple[StyleChoice, ...] = get_args(StyleChoice)
 Colour = Literal["halved", "whole", "none"]
 
 
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """Qualities, as libjpeg counts them, up to which a kind of model is better than the one for clean images.
-
-    Attributes:
-        coarse_up_to: The one for JPEG whose blocks show.
-        style_up_to: Above that, the one for JPEG of this colour.
-        style: Which that is.
-    """
-
-    coarse_up_to: float
-    style_up_to: float
-    style: Style
-
-
-#: Measured (benchmarks/default_choice.py): where the means of two models cross, between the crossings at ×2, ×3 and ×4.
-LIMITS: Mapping[Colour, Limits] = {
-    "halved": Limits(72, 98, "jpeg"),
-    "whole": Limits(36, 91, "jpeg-444"),
-    "none": Limits(72, 91, "jpeg"),
+#: By colour, up to which quality, as libjpeg counts, which kind of model is best; above the last, that for clean ones.
+#: Measured (benchmarks/default_choice.py): where the means of two kinds cross, between the crossings at ×2, ×3 and ×4.
+#: Grey ones have both: the one for 4:4:4 was trained from quality 60 up, the one for halved colour at 90.
+LIMITS: Mapping[Colour, Sequence[tuple[float, Style]]] = {
+    "halved": ((72, "jpeg-coarse"), (98, "jpeg")),
+    "whole": ((36, "jpeg-coarse"), (91, "jpeg-444")),
+    "none": ((60, "jpeg-coarse"), (86, "jpeg-444"), (91, "jpeg")),
 }
 _COLOUR_WORDS: Mapping[Colour, str] = {
     "halved": ", its colour at half the resolution",
@@ -131,11 +118,8 @@ def style_for(evidence: Evidence) -> tuple[Style, str]:
 
 def _style_of(quality: float, colour: Colour) -> Style:
     """Return what suits a photo that was stored so."""
-    limits = LIMITS[colour]
-    quality = round(quality)  # tables are whole numbers, and so that of 90 comes out as 90.02
-    return (
-        "jpeg-coarse" if quality <= limits.coarse_up_to else limits.style if quality <= limits.style_up_to else "clean"
-    )
+    # Tables are whole numbers, and so that of 90 comes out as 90.02.
+    return next((style for up_to, style in LIMITS[colour] if round(quality) <= up_to), "clean")
 
 
 def choose_style(photo: Photo, asked: StyleChoice) -> tuple[Style, str]:
