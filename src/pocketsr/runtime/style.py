@@ -21,8 +21,6 @@ STYLE_CHOICES: tuple[StyleChoice, ...] = get_args(StyleChoice)
 
 #: How JPEG kept colour: at less resolution than brightness, as most do; whole; or there was none to keep.
 Colour = Literal["halved", "whole", "none"]
-
-
 #: By colour, up to which quality, as libjpeg counts, which kind of model is best; above the last, that for clean ones.
 #: Measured (benchmarks/default_choice.py): where the means of two kinds cross, between the crossings at ×2, ×3 and ×4.
 #: Grey ones have both: the one for 4:4:4 was trained from quality 60 up, the one for halved colour at 90.
