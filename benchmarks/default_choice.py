@@ -12,7 +12,6 @@ says up to which quality each model for JPEG is worth taking, which is where the
 from __future__ import annotations
 
 import io
-import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -27,6 +26,7 @@ from PIL import Image
 from pocketsr.evaluate import psnr
 from pocketsr.image import Photo, crop_to_multiple, downscale, list_images, read_image
 from pocketsr.runtime import Upscaler
+from pocketsr.runtime.backend import usable_cores
 from pocketsr.runtime.photo import network_input
 from pocketsr.runtime.style import LIMITS, find_evidence, style_for
 from pocketsr.weights import Style, defaults
@@ -57,7 +57,7 @@ STORINGS = (
 
 def main(data: Path) -> int:
     scales = sorted(set.intersection(*(set(defaults(kind)) for kind in KINDS)))
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ProcessPoolExecutor(usable_cores()) as pool:
         rows = [row for made in pool.map(partial(at_scale, data), scales) for row in made]
     if not rows:
         raise SystemExit("error: the catalogue has no scale with a model for clean images and three for JPEG")

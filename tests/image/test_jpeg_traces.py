@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from pathlib import Path
 
@@ -85,6 +86,13 @@ def test_whole_colour_is_told_from_halved_by_pixels_alone(quality: int) -> None:
         stored = _stored(_photo(), quality, subsampling=subsampling)
         for image in (stored, stored[3:, 5:-2], np.rot90(stored), stored.astype(np.uint16) * 257):
             assert find_jpeg_traces(image).keeps_colour == whole, subsampling
+
+
+def test_colour_is_looked_at_where_it_is_wanted() -> None:
+    stored = _stored(_photo(), 75, subsampling="4:4:4")
+    assert find_jpeg_traces(stored, with_colour=False) == dataclasses.replace(
+        find_jpeg_traces(stored), keeps_colour=False
+    )
 
 
 def test_where_there_is_no_colour_none_was_kept() -> None:

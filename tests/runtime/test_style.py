@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,12 +44,12 @@ def _jpeg(quality: int, subsampling: str = "4:2:0") -> bytes:
     return file.getvalue()
 
 
-def _halved(quality: float, **more: bool | float) -> Evidence:
-    return Evidence(file_quality=quality, halves_colour=True, **more)  # type: ignore[arg-type]
+def _halved(quality: float, **more: Any) -> Evidence:
+    return Evidence(file_quality=quality, halves_colour=True, **more)
 
 
-def _whole(quality: float, **more: bool | float) -> Evidence:
-    return Evidence(file_quality=quality, **more)  # type: ignore[arg-type]
+def _whole(quality: float, **more: Any) -> Evidence:
+    return Evidence(file_quality=quality, **more)
 
 
 @pytest.mark.parametrize(

@@ -103,11 +103,12 @@ class JpegTraces:
     keeps_colour: bool = False
 
 
-def find_jpeg_traces(pixels: npt.NDArray[Any]) -> JpegTraces:
+def find_jpeg_traces(pixels: npt.NDArray[Any], *, with_colour: bool = True) -> JpegTraces:
     """Look for what JPEG leaves in pixels: in the busiest half megapixel, however large the image.
 
     Args:
         pixels: uint8 or uint16 ``(H, W)`` or ``(H, W, 3)``, RGB.
+        with_colour: Look for traces of colour, too; otherwise none is found.
 
     >>> find_jpeg_traces(np.zeros((16, 16, 3), np.uint8))
     JpegTraces(has_grid=False, quality=None, keeps_colour=False)
@@ -121,7 +122,8 @@ def find_jpeg_traces(pixels: npt.NDArray[Any]) -> JpegTraces:
     combs = [(frequency, _comb(blocks[:, frequency[0], frequency[1]])) for frequency in _COMBS]
     factors = [step / BASE_TABLE[frequency] for frequency, step in combs if step is not None]
     quality = _quality(100 * float(np.median(factors))) if len(factors) >= _FEWEST else _by_tables(blocks)
-    return JpegTraces(has_grid=True, quality=quality, keeps_colour=_keeps_colour(squares, grid))
+    keeps_colour = with_colour and _keeps_colour(squares, grid)
+    return JpegTraces(has_grid=True, quality=quality, keeps_colour=keeps_colour)
 
 
 def _quality(percent: float) -> float:

@@ -81,7 +81,7 @@ def find_evidence(photo: Photo) -> Evidence:
     )
     if found.file_quality is not None and _style_of(found.file_quality, found.file_colour) == "jpeg-coarse":
         return found
-    traces = find_jpeg_traces(photo.pixels)
+    traces = find_jpeg_traces(photo.pixels, with_colour=found.file_colour == "whole")
     return dataclasses.replace(
         found, pixel_quality=traces.quality, pixels_keep_colour=traces.keeps_colour, has_grid=traces.has_grid
     )
